@@ -1,0 +1,77 @@
+# Everything a person does with this repository, by name. Each target sets up .venv first if it has to; `make help` lists them.
+
+APP ?= sentiment
+ARGS ?=
+# The Python that makes .venv. Left empty, the first of CANDIDATES that TensorFlow runs on: 3.11, 3.12 or 3.13.
+PYTHON ?=
+CANDIDATES := python3 python3.13 python3.12 python3.11 python
+
+RUN := .venv/bin/python
+STAMP := .venv/.installed
+VERBS := train evaluate export predict serve diagnose
+
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-gpu $(VERBS) test test-slow lint format clean distclean
+
+help: ## list the targets
+	@echo 'make TARGET [APP=name of a folder in apps/] [ARGS="more arguments"] [PYTHON=python for .venv]'
+	@echo
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' Makefile
+	@echo
+	@echo 'make train APP=sentiment ARGS="--preset tiny" is .venv/bin/python -m apps.sentiment train --preset tiny'
+
+setup: $(STAMP) ## make .venv and install everything, if that is not done yet
+
+setup-gpu: $(STAMP) ## add what TensorFlow needs to use an NVIDIA GPU
+	$(RUN) -m pip install --constraint constraints.txt --editable '.[dev,gpu]'
+
+train: $(STAMP) ## train APP, evaluate it and export it
+evaluate: $(STAMP) ## measure a run: ARGS="--run runs/sentiment/..."
+export: $(STAMP) ## make a SavedModel of a run: ARGS="--run runs/sentiment/..."
+predict: $(STAMP) ## ask a SavedModel: ARGS='--model saved_models/sentiment "A text."'
+serve: $(STAMP) ## answer TensorFlow Serving's REST form: ARGS="--model saved_models/sentiment"
+diagnose: $(STAMP) ## draw the norm of the gradient through time
+
+$(VERBS):
+	@$(RUN) -m apps.$(APP) $@ $(ARGS)
+
+test: $(STAMP) ## run the tests (no network, no GPU)
+	$(RUN) -m pytest $(ARGS)
+
+test-slow: $(STAMP) ## run the tests that take minutes
+	$(RUN) -m pytest -m slow $(ARGS)
+
+lint: $(STAMP) ## check style and find mistakes without running anything
+	$(RUN) -m ruff check .
+	$(RUN) -m ruff format --check .
+
+format: $(STAMP) ## rewrite the code in the common style
+	$(RUN) -m ruff check --fix .
+	$(RUN) -m ruff format .
+
+clean: ## remove caches and prepared data; runs, exports and .venv stay
+	rm -rf .cache .pytest_cache .ruff_cache build *.egg-info
+	find . -name __pycache__ -type d -not -path './.venv/*' -prune -exec rm -rf {} +
+
+distclean: clean ## the same, and .venv
+	rm -rf .venv .venv.lock
+
+# The stamp is the last thing written, so an interrupted installation is taken up again; the lock keeps a second make waiting until the
+# first is done, and then there is nothing left to do. An installation that is only out of date is updated in place.
+$(STAMP): pyproject.toml constraints.txt
+	@python=; \
+	for candidate in $(if $(PYTHON),$(PYTHON),$(CANDIDATES)); do \
+	  if "$$candidate" -c 'import sys, ensurepip, venv; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null; \
+	  then python=$$candidate; break; fi; \
+	done; \
+	if [ -z "$$python" ]; then \
+	  echo 'error: $(if $(PYTHON),PYTHON=$(PYTHON) is not a,there is no) Python 3.11, 3.12 or 3.13 with its venv module;' \
+	    'install one (Debian, Ubuntu: apt install python3 python3-venv) or name it: make PYTHON=/path/to/python3' >&2; exit 2; \
+	fi; \
+	if command -v flock >/dev/null; then exec 9>.venv.lock; flock 9; fi; \
+	if [ -n "$$(find $@ -newer pyproject.toml -newer constraints.txt 2>/dev/null)" ]; then exit 0; fi; \
+	set -e; rm -f $@; \
+	echo "Setting up .venv with $$("$$python" --version). The first time this takes minutes: TensorFlow is large."; \
+	if ! .venv/bin/python -m pip --version >/dev/null 2>&1; then "$$python" -m venv --clear .venv; fi; \
+	.venv/bin/python -m pip install --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'; \
+	touch $@

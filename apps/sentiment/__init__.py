@@ -1,0 +1,1 @@
+"""Sentiment: a text in, its label out (many-to-one)."""

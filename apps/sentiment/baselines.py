@@ -1,0 +1,256 @@
+"""What a recurrent model has to beat: the most frequent label, and a linear model of word n-grams.
+
+Both learn from the same training texts as the model. Which n-grams a text holds is the business of
+`preprocessing.py`, so that the linear model can also stand inside the SavedModel, as the wide part of the
+network: its logits are nothing but the sum of one weight row for each distinct n-gram of the text.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+import tensorflow as tf
+from scipy import sparse, special
+from sklearn.linear_model import LogisticRegression
+
+from apps.sentiment.data import label_ids
+from common.data.splits import LabelledTexts
+from common.data.text_datasets import as_dataset
+from common.files import atomic_write
+
+if TYPE_CHECKING:
+    from apps.sentiment.preprocessing import Preprocessor
+
+SMOOTHING = 1.0  # added to every n-gram count before the log-count ratio, as in the paper
+REGULARISATION = 0.3  # liblinear's C; on held-out folds of the bundled reviews 0.1 to 10 are within 0.2 points
+MOST_TEXTS = 100_000  # more need more than the 4 GiB that training itself may need
+MOST_WEIGHTS = 2**26  # 256 MiB; with many classes fewer buckets are used
+TOLERANCE = 1e-2  # liblinear's stopping rule; 1e-3 takes longer and predicts the same
+
+# Names what was fitted, so that a fit kept in a run is not taken for one of another recipe.
+RECIPE = f"nbsvm smoothing={SMOOTHING} regularisation={REGULARISATION} tolerance={TOLERANCE}"
+
+
+@dataclass(frozen=True)
+class NgramLinear:
+    """NB-SVM with the logistic loss: a linear model of n-grams scaled by their naive Bayes ratio.
+
+    For each class k against the rest, with `p` and `q` the smoothed counts of the n-grams inside and outside
+    of k:
+
+        r = log((p / sum(p)) / (q / sum(q)))
+        w, b = logistic regression on x * r        (x: 1 where the text holds the n-gram, else 0)
+        score_k = x @ (r * w) + b
+
+    `r` is folded into `weights`. Two classes need one such model: their logits are minus and plus half its
+    score, so that the softmax of the logits is the sigmoid of the score.
+
+    Attributes:
+        weights: float32 [buckets, classes], one row for each (hashed) n-gram.
+        bias: float32 [classes].
+        combiner: `sum`: logits are the sum of the weights of the n-grams present, plus the bias, as in the
+            paper. `sqrtn`: that sum is first divided by the square root of their number, so that a long text
+            is not surer of itself for its length alone. Both names mean the same in
+            `tf.nn.embedding_lookup_sparse`.
+
+    Reference:
+        Wang & Manning 2012, Baselines and Bigrams: Simple, Good Sentiment and Topic Classification, ACL.
+    """
+
+    weights: np.ndarray
+    bias: np.ndarray
+    combiner: Literal["sum", "sqrtn"] = "sum"
+
+    @classmethod
+    def fit(
+        cls,
+        matrix: sparse.csr_matrix,
+        labels: np.ndarray,
+        classes: int,
+        smoothing: float = SMOOTHING,
+        regularisation: float = REGULARISATION,
+        combiner: Literal["sum", "sqrtn"] = "sum",
+    ) -> NgramLinear:
+        """Learns from the training texts; the same arrays give the same model.
+
+        Args:
+            matrix: float64 [n, buckets] of 0 and 1, from `ngram_matrix`.
+            labels: int [n], class ids; every class must occur.
+            classes: number of classes, at least 2.
+            smoothing: alpha of the paper, above 0.
+            regularisation: inverse strength of the L2 penalty (liblinear's C), above 0.
+            combiner: see the class.
+
+        Raises:
+            ValueError: a class without an example.
+        """
+        labels = np.asarray(labels)
+        missing = np.setdiff1d(np.arange(classes), labels)
+        if classes < 2 or len(missing):
+            raise ValueError(f"expected examples of at least 2 classes and of each; none of {missing.tolist()}")
+        weights = np.zeros((matrix.shape[1], classes), np.float32)
+        bias = np.zeros(classes, np.float32)
+        scales, unit = _scales(matrix, combiner), 1.0
+        if combiner == "sqrtn":
+            # The typical row keeps its size, so that `regularisation` means the same for both combiners.
+            unit = math.sqrt(max(matrix.nnz / matrix.shape[0], 1.0))
+        for label in (1,) if classes == 2 else range(classes):
+            column, bias[label] = _one_against_rest(matrix, unit * scales, labels == label, smoothing, regularisation)
+            weights[:, label] = unit * column
+        if classes == 2:
+            weights[:, 1], bias[1] = weights[:, 1] / 2, bias[1] / 2
+            weights[:, 0], bias[0] = -weights[:, 1], -bias[1]
+        return cls(weights, bias, combiner)
+
+    def logits(self, matrix: sparse.csr_matrix) -> np.ndarray:
+        """float32 [n, classes]: the weights of the n-grams present, combined, plus the bias."""
+        scales = _scales(matrix, self.combiner)[:, None].astype(np.float32)  # [n, 1]
+        return scales * np.asarray(matrix @ self.weights, np.float32) + self.bias
+
+    def probabilities(self, matrix: sparse.csr_matrix) -> np.ndarray:
+        """float64 [n, classes]: softmax of the logits."""
+        return special.softmax(self.logits(matrix).astype(np.float64), axis=1)
+
+    def save(self, path: str | Path) -> None:
+        """Writes the weights that are not zero and the bias as `.npz`, whole or not at all."""
+        used = np.flatnonzero(self.weights.any(axis=1))  # [used]
+        with atomic_write(path, "wb") as file:
+            np.savez(
+                file,
+                used=used,
+                weights=self.weights[used],
+                buckets=len(self.weights),
+                bias=self.bias,
+                combiner=np.array(self.combiner),
+            )
+
+    @classmethod
+    def load(cls, path: str | Path) -> NgramLinear:
+        """Reads what `save` wrote."""
+        with np.load(path, allow_pickle=False) as saved:
+            weights = np.zeros((int(saved["buckets"]), len(saved["bias"])), np.float32)
+            weights[saved["used"]] = saved["weights"]
+            return cls(weights, saved["bias"], str(saved["combiner"]))
+
+
+def ngram_matrix(row_ids: np.ndarray, ngram_ids: np.ndarray, rows: int, buckets: int) -> sparse.csr_matrix:
+    """Which text holds which n-gram, once, however often it holds it.
+
+    Args:
+        row_ids: int [pairs], which text.
+        ngram_ids: int [pairs], which n-gram, from 0; ids of `buckets` and above are folded by the remainder.
+            Pairs may repeat and come in any order.
+        rows: number of texts; a text without n-grams is a row of zeros.
+        buckets: number of columns.
+
+    Returns:
+        float64 [rows, buckets] of 0 and 1 (the type that liblinear reads without a copy), indices sorted.
+    """
+    ones = np.ones(len(row_ids), np.float64)
+    matrix = sparse.csr_matrix((ones, (row_ids, ngram_ids % buckets)), shape=(rows, buckets))
+    matrix.sum_duplicates()
+    matrix.data[:] = 1.0
+    return matrix
+
+
+def fit_ngram_linear(train: LabelledTexts, preprocessor: Preprocessor) -> NgramLinear:
+    """The linear model of the training texts, of at most about `MOST_TEXTS` of them.
+
+    Args:
+        train: raw texts with label names.
+        preprocessor: has `label_names`, `ngram_buckets` and `ngram_ids(texts)`.
+    """
+    labels, classes = label_ids(train, preprocessor.label_names), len(preprocessor.label_names)
+    chosen = _chosen_texts(labels)  # [m]
+    buckets = buckets_within_memory(preprocessor.ngram_buckets, classes)
+    return NgramLinear.fit(ngrams_of_texts(train.texts[chosen], preprocessor, buckets), labels[chosen], classes)
+
+
+def ngrams_of_texts(texts: np.ndarray, preprocessor: Preprocessor, buckets: int) -> sparse.csr_matrix:
+    """float64 [n, buckets] of 0 and 1: which text (object [n] of str) holds which n-gram."""
+
+    def ids(batch):
+        return (*preprocessor.ngram_ids(batch), tf.size(batch))
+
+    # The ids of all n-grams of a large set do not fit into memory at once.
+    batches = as_dataset(texts).map(ids, tf.data.AUTOTUNE).as_numpy_iterator()
+    parts = [ngram_matrix(row_ids, ngram_ids, rows, buckets) for row_ids, ngram_ids, rows in batches]
+    return sparse.vstack(parts, format="csr")
+
+
+def _chosen_texts(labels: np.ndarray) -> np.ndarray:
+    """Returns int64 [m], ascending: about `MOST_TEXTS` at random, at least one of each label."""
+    if len(labels) <= MOST_TEXTS:
+        return np.arange(len(labels))
+    order = np.random.default_rng(0).permutation(len(labels))
+    first_of_each = order[np.unique(labels[order], return_index=True)[1]]
+    return np.union1d(order[:MOST_TEXTS], first_of_each)
+
+
+def buckets_within_memory(buckets: int, classes: int) -> int:
+    """`buckets`, or the largest power of two with which the weights are no more than `MOST_WEIGHTS`."""
+    return min(buckets, 2 ** int(math.log2(MOST_WEIGHTS / classes)))
+
+
+def majority_probabilities(train_labels: np.ndarray, rows: int, classes: int) -> np.ndarray:
+    """float64 [rows, classes]: the label frequencies of the training set, whatever the text says."""
+    frequencies = np.bincount(train_labels, minlength=classes) / len(train_labels)  # [classes]
+    return np.tile(frequencies, (rows, 1))
+
+
+def fit_baseline(
+    row_ids: np.ndarray,
+    ngram_ids: np.ndarray,
+    labels: np.ndarray,
+    *,
+    buckets: int,
+    classes: int,
+    combiner: Literal["sum", "sqrtn"] = "sum",
+) -> NgramLinear:
+    """The linear n-gram model of the training texts.
+
+    Args:
+        row_ids: int [pairs], which text.
+        ngram_ids: int [pairs], which n-gram of that text, in [0, buckets).
+        labels: int [n], class ids.
+        buckets: number of n-gram ids.
+        classes: number of classes.
+        combiner: see `NgramLinear`.
+
+    Returns:
+        The model; its `weights` have `buckets_within_memory(buckets, classes)` rows.
+    """
+    buckets = buckets_within_memory(buckets, classes)
+    matrix = ngram_matrix(row_ids, ngram_ids, len(labels), buckets)
+    return NgramLinear.fit(matrix, labels, classes, combiner=combiner)
+
+
+def _scales(matrix: sparse.csr_matrix, combiner: str) -> np.ndarray:
+    """Returns float64 [n], by what the sum of a text's weights is multiplied."""
+    if combiner == "sum":
+        return np.ones(matrix.shape[0])
+    return 1 / np.sqrt(np.maximum(np.diff(matrix.indptr), 1))
+
+
+def _one_against_rest(
+    matrix: sparse.csr_matrix,
+    scales: np.ndarray,
+    positive: np.ndarray,
+    smoothing: float,
+    regularisation: float,
+) -> tuple[np.ndarray, float]:
+    """Returns weights float64 [buckets], with the log-count ratio folded in, and the intercept."""
+    inside = smoothing + matrix.T @ positive.astype(np.float64)  # [buckets]
+    outside = smoothing + matrix.T @ (~positive).astype(np.float64)  # [buckets]
+    ratio = np.log(inside / inside.sum()) - np.log(outside / outside.sum())  # [buckets]
+    # Only the values are new; the indices, most of the memory, are shared with `matrix`.
+    values = ratio[matrix.indices] * np.repeat(scales, np.diff(matrix.indptr))  # [nonzero]
+    scaled = sparse.csr_matrix((values, matrix.indices, matrix.indptr), shape=matrix.shape)
+    # The dual solver is the fast one where n-grams outnumber texts; its random order of texts is seeded.
+    model = LogisticRegression(solver="liblinear", dual=True, C=regularisation, tol=TOLERANCE, random_state=0)
+    model.fit(scaled, positive)
+    return ratio * model.coef_[0], float(model.intercept_[0])

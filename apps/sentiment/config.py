@@ -1,0 +1,151 @@
+"""Every setting of the sentiment application, with its unit, bounds and meaning."""
+
+from typing import Any, Literal
+
+from pydantic import model_validator
+
+from common.config import ConfigModel, option
+from common.config_sections import TrainConfig
+from common.spelling import did_you_mean, listed
+
+BUNDLED = ("imdb", "rotten_tomatoes")
+
+
+class DataConfig(ConfigModel):
+    """Where the texts and labels come from, and how they are split."""
+
+    source: Literal["bundled", "tfds", "files"] = option(
+        "bundled",
+        "bundled: comes with pip, works offline; tfds: a set of the TFDS catalogue; files: your own",
+    )
+    name: str = option(
+        "imdb", "bundled: imdb or rotten_tomatoes; tfds: a catalogue name such as imdb_reviews or glue/sst2"
+    )
+    path: str | None = option(None, "files: the training file (CSV, TSV or JSONL, .gz too), or the one that is split")
+    validation_path: str | None = option(
+        None, "a file for validation, with any source; none = split off the training examples"
+    )
+    test_path: str | None = option(None, "a file for the test, with any source; none = split off the training examples")
+    text_key: str = option("text", "name of the column or feature that holds the text")
+    label_key: str = option("label", "name of the column or feature that holds the label")
+    validation_fraction: float = option(
+        0.1,
+        "share that is split off for validation where the data bring no such split",
+        unit="fraction of examples",
+        gt=0,
+        lt=1,
+    )
+    test_fraction: float = option(
+        0.1,
+        "share that is split off for the test where the data bring no such split",
+        unit="fraction of examples",
+        gt=0,
+        lt=1,
+    )
+    limit: int | None = option(
+        None, "keep only this many examples of each split, for trials; none = all", unit="examples", ge=1
+    )
+    cache_dir: str = option(".cache/datasets", "folder for prepared data sets, relative to the current directory")
+
+    @model_validator(mode="after")
+    def _source_fits(self) -> "DataConfig":
+        if self.source == "bundled" and self.name not in BUNDLED:
+            raise ValueError(
+                f"data.name is {self.name!r}, but the bundled sets are {listed(BUNDLED, 'and')}; "
+                f"for a set of the catalogue add --data.source tfds{did_you_mean(self.name, BUNDLED)}"
+            )
+        if self.source == "files" and self.path is None:
+            raise ValueError("data.source is files, so data.path must name the training file")
+        if self.source != "files" and self.path is not None:
+            raise ValueError(
+                f"data.path is {self.path!r}, but data.source is {self.source}; "
+                f"to read your own files add --data.source files"
+            )
+        if self.validation_fraction + self.test_fraction >= 1:
+            raise ValueError(
+                f"data.validation_fraction {self.validation_fraction:g} and data.test_fraction "
+                f"{self.test_fraction:g} leave nothing to train on; their sum must be below 1"
+            )
+        return self
+
+
+class PreprocessingConfig(ConfigModel):
+    """From text to token numbers."""
+
+    max_tokens: int = option(30_000, "size of the vocabulary: the most frequent words are kept", unit="tokens", ge=3)
+    max_length: int = option(400, "longer texts are cut to this length", unit="tokens", ge=1)
+    head_fraction: float = option(
+        0.5,
+        "of a too long text, the share kept from its beginning; the rest is kept from its end",
+        unit="fraction of max_length",
+        ge=0,
+        le=1,
+    )
+    lowercase: bool = option(True, "treat capital and small letters alike")
+    length_buckets: int = option(
+        5,
+        "batches are padded to one of this many lengths; XLA compiles once for each",
+        unit="lengths",
+        ge=1,
+        le=32,
+    )
+    min_count: int = option(2, "words rarer than this in the training texts are unknown", unit="occurrences", ge=1)
+
+
+class ModelConfig(ConfigModel):
+    """The network: embedding, recurrent layers, pooling, classifier."""
+
+    cell: Literal["simple_rnn", "gru", "lstm", "min_gru"] = option("min_gru", "the recurrent cell")
+    embedding_dim: int = option(128, "length of a word's vector", unit="features", ge=1)
+    bigram_buckets: int = option(
+        131_072,
+        "vectors for pairs of neighbouring words, found by hashing; 0 = words only",
+        unit="vectors",
+        ge=0,
+    )
+    units: int = option(128, "size of the state of each recurrent layer and direction", unit="features", ge=1)
+    layers: int = option(1, "recurrent layers above each other", unit="layers", ge=1)
+    bidirectional: bool = option(True, "read the text in both directions")
+    pooling: Literal["max", "mean", "last", "attention", "max_mean"] = option(
+        "max", "how the states of all steps become one vector"
+    )
+    dropout: float = option(0.5, "share of features dropped before the classifier and between layers", ge=0, lt=1)
+    embedding_dropout: float = option(0.3, "share of embedding features dropped", ge=0, lt=1)
+    word_dropout: float = option(0.1, "share of words replaced by the unknown word", ge=0, lt=1)
+    recurrent_dropout: float = option(0.0, "share of the state dropped on its way to the next step", ge=0, lt=1)
+    wide: bool = option(False, "add the weighted word n-grams beside the recurrent part")
+
+
+class Config(ConfigModel):
+    """All settings of the sentiment application."""
+
+    data: DataConfig = DataConfig()
+    preprocessing: PreprocessingConfig = PreprocessingConfig()
+    model: ModelConfig = ModelConfig()
+    train: TrainConfig = TrainConfig()
+
+
+PRESETS: dict[str, dict[str, Any]] = {
+    # Seconds on two cores, for tests: learns something, nothing worth using.
+    "tiny": {
+        "data": {"name": "rotten_tomatoes", "limit": 512},
+        "preprocessing": {"max_tokens": 2_000, "max_length": 32, "length_buckets": 2},
+        "model": {"embedding_dim": 16, "units": 8, "bigram_buckets": 1_024},
+        "train": {"epochs": 1, "checkpoint_every_steps": 0},
+    },
+    "base": {},
+    # One batch without regularisation: the loss must go towards zero, or the model has a bug.
+    "overfit": {
+        "data": {"limit": 32},
+        "model": {"dropout": 0.0, "embedding_dropout": 0.0, "word_dropout": 0.0},
+        "train": {
+            "epochs": 100,
+            "batch_size": 32,
+            "schedule": "constant",
+            "warmup_fraction": 0.0,
+            "learning_rate": 1e-2,
+            "patience": 0,
+            "checkpoint_every_steps": 0,
+        },
+    },
+}

@@ -1,0 +1,64 @@
+"""The gradient through time on this application's data: the chosen cell beside a SimpleRNN.
+
+The picture answers why a gated cell was invented: how much of what the last state knows can still be blamed on a word
+many steps before it. Texts are embedded as in the model; one forward cell reads them, and the loss is read from its
+last state alone, so that everything has to travel through time.
+"""
+
+import keras
+import numpy as np
+
+from apps.sentiment.config import Config
+from apps.sentiment.data import label_ids
+from apps.sentiment.model import CELLS, build_model
+from apps.sentiment.preprocessing import PAD_ID, Preprocessor, pad
+from common.data.splits import Splits
+from common.layers import Bidirectional
+from common.runs import Run
+from common.training.diagnose import fresh_readout, norms_through_time, plot_norms
+from common.training.seeds import set_seeds
+
+EXAMPLES = 32
+LONGEST = 200  # steps; the loop is not compiled, so that any cell can be looked at
+
+
+def diagnose(config: Config, run: Run, splits: Splits, preprocessor: Preprocessor, model=None) -> dict:
+    """Writes `pictures/gradient_through_time.png` and `.json` into the run.
+
+    Args:
+        config: the effective configuration.
+        run: where the picture goes.
+        splits: raw examples; some of the training texts are read.
+        preprocessor: adapted.
+        model: a trained model in its final form, or None for one that was just built.
+
+    Returns:
+        For each cell `factor_per_step`, `description` and `norms`, as `plot_norms` does.
+    """
+    set_seeds(config.train.seed)
+    network = model.get_layer("sentiment") if model is not None else build_model(config, preprocessor)
+    token_ids, labels = _examples(config, splits, preprocessor)
+    vectors = keras.Model(network.inputs, network.get_layer("embedding_dropout").output)([token_ids])
+    vectors, mask = np.asarray(vectors), token_ids != PAD_ID
+    readout = fresh_readout(labels, config.model.units, len(preprocessor.label_names), config.train.seed)
+
+    state = "trained" if model is not None else "untrained"
+    norms = {f"{config.model.cell} ({state})": norms_through_time(_cell(network), vectors, mask, readout)}
+    if config.model.cell != "simple_rnn" or model is not None:
+        simple = CELLS["simple_rnn"](config.model.units).cell
+        norms["simple_rnn (untrained)"] = norms_through_time(simple, vectors, mask, readout)
+    return plot_norms(norms, run.pictures_path / "gradient_through_time.png")
+
+
+def _examples(config, splits, preprocessor):
+    """Texts with at least one word: token ids int32 `[examples, time]` and labels int64 `[examples]`."""
+    texts, labels = splits.train.texts[: 4 * EXAMPLES], label_ids(splits.train, preprocessor.label_names)
+    token_ids = pad(preprocessor.token_ids(list(texts))).numpy()[:, :LONGEST]
+    chosen = np.flatnonzero((token_ids != PAD_ID).any(axis=1))[:EXAMPLES]
+    return token_ids[chosen], labels[chosen]
+
+
+def _cell(network):
+    """The cell of the first recurrent layer, forward direction."""
+    layer = next(layer for layer in network.layers if isinstance(layer, (Bidirectional, *CELLS.values())))
+    return (layer.forward_layer if isinstance(layer, Bidirectional) else layer).cell

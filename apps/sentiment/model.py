@@ -1,0 +1,78 @@
+"""The network: numbers in, numbers out, compiled by XLA.
+
+words and word pairs -> vectors -> recurrent layers, both directions -> pooling over real steps -> logits
+"""
+
+import keras
+
+from apps.sentiment.config import Config
+from apps.sentiment.layers import BigramEmbedding, ScaledSum, WordDropout
+from apps.sentiment.preprocessing import PAD_ID, Preprocessor
+from common.layers import GRU, LSTM, Bidirectional, MinGRU, SequencePooling, SimpleRNN
+
+CELLS = {"simple_rnn": SimpleRNN, "gru": GRU, "lstm": LSTM, "min_gru": MinGRU}
+
+
+def build_model(config: Config, preprocessor: Preprocessor) -> keras.Model:
+    """Builds the recurrent network.
+
+    Args:
+        config: only `config.model` and the seed are read.
+        preprocessor: adapted; gives the sizes of vocabulary and labels.
+
+    Returns:
+        A model from `{"token_ids": int32 [batch, time]}`, 0 is padding, to logits float32 `[batch, classes]`.
+    """
+    settings, seed = config.model, config.train.seed
+    token_ids = keras.Input((None,), dtype="int32", name="token_ids")
+    mask = keras.ops.not_equal(token_ids, PAD_ID)
+
+    words = WordDropout(settings.word_dropout, seed=seed, name="word_dropout")(token_ids)
+    sequence = keras.layers.Embedding(preprocessor.vocabulary_size, settings.embedding_dim, name="word_embedding")(
+        words
+    )  # [batch, time, embedding_dim]
+    if settings.bigram_buckets:
+        pairs = BigramEmbedding(settings.bigram_buckets, settings.embedding_dim, name="bigram_embedding")(words)
+        sequence = keras.layers.Add(name="word_and_bigram")([sequence, pairs])
+    # The same features are dropped at every step: single ones would be guessed from their neighbours.
+    sequence = keras.layers.SpatialDropout1D(settings.embedding_dropout, seed=seed, name="embedding_dropout")(sequence)
+
+    for index in range(settings.layers):
+        sequence = recurrent_layer(settings, seed, index)(sequence, mask=mask)  # [batch, time, units or 2·units]
+    pooled = SequencePooling(settings.pooling, name="pooling")(sequence, mask=mask)
+    pooled = keras.layers.Dropout(settings.dropout, seed=seed, name="dropout")(pooled)
+    logits = keras.layers.Dense(len(preprocessor.label_names), dtype="float32", name="logits")(pooled)
+    return keras.Model({"token_ids": token_ids}, logits, name="sentiment")
+
+
+def recurrent_layer(settings, seed, index):
+    """The recurrent layer number `index` of the stack, for one direction or both."""
+    arguments = {"recurrent_dropout": settings.recurrent_dropout} if settings.recurrent_dropout else {}
+    layer = CELLS[settings.cell](
+        settings.units,
+        return_sequences=True,
+        dropout=settings.dropout if index else 0.0,
+        seed=seed + index,
+        name=f"{settings.cell}_{index}",
+        **arguments,
+    )
+    return Bidirectional(layer, name=f"bidirectional_{index}") if settings.bidirectional else layer
+
+
+def with_fitted_scales(network: keras.Model, scales) -> keras.Model:
+    """Puts a trained network into its final form: its logits, and those of the wide part, times their fitted scales.
+
+    Args:
+        network: what `build_model` returned, trained.
+        scales: one float for the network, and a second one for the wide part if there is one.
+
+    Returns:
+        A model of `token_ids` and, with a wide part, `wide_logits` float32 `[batch, classes]`, to logits.
+    """
+    network = keras.Model(network.input, network.output, name=network.name)  # without the optimizer it was trained with
+    token_ids = keras.Input((None,), dtype="int32", name="token_ids")
+    inputs, parts = {"token_ids": token_ids}, [network({"token_ids": token_ids})]
+    if len(scales) == 2:
+        inputs["wide_logits"] = keras.Input((network.output_shape[-1],), name="wide_logits")
+        parts.append(inputs["wide_logits"])
+    return keras.Model(inputs, ScaledSum(scales, name="scaled_sum")(parts), name="sentiment_scaled")

@@ -1,0 +1,249 @@
+"""Raw text in, token numbers out, and logits back to what a person reads: the same graph in training and in the SavedModel.
+
+Everything is TensorFlow operations on strings, so it runs in `tf.data`, travels inside the SavedModel and is served by
+TensorFlow Serving without further libraries.
+"""
+
+from __future__ import annotations
+
+import collections
+import json
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from apps.sentiment.config import Config, PreprocessingConfig
+from common.data.buckets import choose_boundaries
+from common.data.splits import sort_labels
+from common.data.text_datasets import as_dataset
+from common.errors import UserError
+
+PAD_ID, UNKNOWN_ID, FIRST_WORD_ID = 0, 1, 2
+
+_HTML_BREAK = r"(?i)<br\s*/?>|</?p>"
+_APOSTROPHES = "[\u2018\u2019\u201b\u0060\u00b4\u02bc]"
+_SPACES = r"[\s\p{Z}\p{C}]+"
+# Scripts written without spaces are read one character at a time.
+_SYMBOL = r"([^\p{L}\p{M}\p{N}\s']|[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Khmer}\p{Lao}\p{Myanmar}])"
+_QUOTES = r"(^|\s)'+|'+(\s|$)"  # apostrophes that are not inside a word
+_LONGEST_NGRAM = 3
+_NGRAM_BUCKETS = 2**21
+_SPREAD = (0x369DEA0F31A53F85, 0x2545F4914F6CDD1D)  # odd numbers that send neighbours far apart; products wrap around
+
+
+class Preprocessor(tf.Module):
+    """From reviews to what the network reads.
+
+    Args:
+        config: `PreprocessingConfig`.
+        wide: learn a linear model of word n-grams, too, for the wide part of the model.
+
+    Call arguments:
+        texts: tf.string `[batch]`, UTF-8; bytes that are not are replaced by U+FFFD.
+
+    Returns:
+        `token_ids` int32 `[batch, time]`, 0 behind the end, where `time` is the longest of the batch and at least 1; and with
+        a wide part `wide_logits` float32 `[batch, classes]`.
+    """
+
+    def __init__(self, config: PreprocessingConfig, wide: bool = False):
+        super().__init__(name="preprocessor")
+        self.config = config
+        self.wide = wide
+        self.vocabulary: tuple[str, ...] = ()
+        self.label_names: tuple[str, ...] = ()
+        self.length_boundaries: tuple[int, ...] = ()
+        self.linear = None
+
+    @classmethod
+    def from_config(cls, config: Config) -> Preprocessor:
+        """The preprocessor of an application's configuration, not adapted yet."""
+        return cls(config.preprocessing, wide=config.model.wide)
+
+    def adapt(self, train) -> None:
+        """Learns vocabulary, labels and the lengths of padded batches from the training examples, and from nothing else.
+
+        Args:
+            train: `LabelledTexts`.
+
+        Raises:
+            UserError: if no word occurs `min_count` times.
+        """
+        counts, lengths = collections.Counter(), []
+        for words in as_dataset(train.texts).map(self.words, tf.data.AUTOTUNE):
+            counts.update(words.flat_values.numpy().tolist())
+            lengths.append(words.row_lengths().numpy())
+        frequent = [(-count, word) for word, count in counts.items() if count >= self.config.min_count]
+        if not frequent:
+            raise UserError(
+                f"no word occurs {self.config.min_count} times in the {len(train.texts)} training texts; "
+                "give more text or set --preprocessing.min_count 1"
+            )
+        room = self.config.max_tokens - FIRST_WORD_ID
+        words = [word.decode("utf-8") for _, word in sorted(frequent)[:room]]  # ties in alphabetical order
+        lengths = np.minimum(np.concatenate(lengths), self.config.max_length)
+        boundaries = choose_boundaries(lengths, self.config.length_buckets)
+        if boundaries[-1] < self.config.max_length:  # texts to come may be longer
+            boundaries.append(self.config.max_length)
+        self._set(words, sort_labels(train.labels), boundaries)
+        if self.wide:
+            from apps.sentiment.baselines import fit_ngram_linear
+
+            self._set_linear(fit_ngram_linear(train, self))
+
+    def _set_linear(self, linear):
+        """`linear`: `NgramLinear`, the wide part and at the same time the baseline to beat."""
+        self.linear = linear
+        self._wide_weights = tf.Variable(linear.weights, trainable=False, name="wide_weights")  # [buckets, classes]
+        self._wide_bias = tf.Variable(linear.bias, trainable=False, name="wide_bias")
+
+    def _set(self, vocabulary, label_names, length_boundaries):
+        self.length_boundaries = tuple(length_boundaries)
+        self.vocabulary = tuple(vocabulary)
+        self.label_names = tuple(label_names)
+        keys = tf.constant(self.vocabulary, tf.string)
+        ids = tf.range(FIRST_WORD_ID, FIRST_WORD_ID + len(self.vocabulary), dtype=tf.int64)
+        self._table = tf.lookup.StaticHashTable(tf.lookup.KeyValueTensorInitializer(keys, ids), UNKNOWN_ID)
+        self._names = tf.constant(self.label_names, tf.string)
+
+    @property
+    def vocabulary_size(self) -> int:
+        """Number of token ids, padding and unknown included."""
+        return len(self.vocabulary) + FIRST_WORD_ID
+
+    def words(self, texts):
+        """Words and punctuation marks: tf.string `[batch]` to ragged tf.string `[batch, (words)]`."""
+        texts = tf.strings.unicode_transcode(texts, "UTF-8", "UTF-8", errors="replace")
+        if self.config.lowercase:
+            texts = tf.strings.lower(texts, encoding="utf-8")
+        for pattern, replacement in (
+            (_HTML_BREAK, " "),
+            (_APOSTROPHES, "'"),
+            (_SYMBOL, r" \1 "),
+            (_SPACES, " "),
+            (_QUOTES, " ' "),
+        ):
+            texts = tf.strings.regex_replace(texts, pattern, replacement)
+        return tf.strings.split(texts)
+
+    def token_ids(self, texts):
+        """Numbers of the words, cut to `max_length`: tf.string `[batch]` to ragged int32 `[batch, (time)]`."""
+        words = self.words(texts)
+        words = tf.ragged.boolean_mask(words, self.kept(words))
+        return words.with_flat_values(tf.cast(self._table.lookup(words.flat_values), tf.int32))
+
+    def kept(self, words):
+        """Which words the network sees: of texts longer than `max_length` head and tail; ragged bool like `words`."""
+        head = round(self.config.max_length * self.config.head_fraction)
+        tail = self.config.max_length - head
+        lengths = words.row_lengths()
+        positions = tf.ragged.range(lengths)
+        from_end = tf.repeat(lengths, lengths) - positions.flat_values
+        return words.with_flat_values(tf.logical_or(positions.flat_values < head, from_end <= tail))
+
+    def __call__(self, texts):
+        inputs = {"token_ids": pad(self.token_ids(texts))}
+        if self.wide:
+            inputs["wide_logits"] = self.wide_logits(texts)
+        return inputs
+
+    def wide_logits(self, texts):
+        """Logits of the linear n-gram model: tf.string `[batch]` to float32 `[batch, classes]`."""
+        rows, ngrams = self.ngram_ids(texts)
+        return tf.math.unsorted_segment_sum(self.wide_weights(ngrams), rows, tf.size(texts)) + self._wide_bias
+
+    def wide_logits_of(self, texts):
+        """`wide_logits` of many texts: object `[n]` to float32 NumPy `[n, classes]`."""
+        return np.concatenate(list(as_dataset(texts).map(self.wide_logits, tf.data.AUTOTUNE).as_numpy_iterator()))
+
+    def wide_weights(self, ngrams):
+        """What each n-gram adds to the logits: int64 `[n]` to float32 `[n, classes]`."""
+        return tf.gather(self._wide_weights, ngrams % self._wide_weights.shape[0])
+
+    def ngram_ids(self, texts):
+        """Which hashed word n-grams each text holds, of the whole text.
+
+        Args:
+            texts: tf.string `[batch]`.
+
+        Returns:
+            Two int64 vectors of equal length: row in the batch, and n-gram number in `[0, ngram_buckets)`; each pair once.
+        """
+        pairs = tf.concat([pair for _, _, pair in self.ngrams(self.words(texts))], axis=0)
+        pairs = tf.unique(pairs)[0]
+        return pairs // self.ngram_buckets, pairs % self.ngram_buckets
+
+    def ngrams(self, words):
+        """Where the n-grams of one to three words are.
+
+        Args:
+            words: ragged tf.string `[batch, (words)]`.
+
+        Returns:
+            For each order a tuple: the order; the first word of each n-gram, int64 position in `words.flat_values`; and
+            row times `ngram_buckets` plus n-gram number, int64.
+        """
+        hashes = tf.strings.to_hash_bucket_fast(words.flat_values, 2**62)
+        rows = words.value_rowids()
+        found, mixed = [], hashes
+        for order in range(1, _LONGEST_NGRAM + 1):
+            shift = order - 1
+            if shift:  # of this word and the `shift` words behind it
+                mixed = mixed[:-1] * _SPREAD[0] + hashes[shift:]
+            bucket = tf.bitwise.bitwise_and(tf.bitwise.right_shift(mixed * _SPREAD[1], 20), self.ngram_buckets - 1)
+            in_one_text = rows[shift:] == rows[: tf.shape(rows)[0] - shift]
+            starts = tf.where(in_one_text)[:, 0]
+            found.append((order, starts, tf.gather(rows[shift:] * self.ngram_buckets + bucket, starts)))
+        return found
+
+    @property
+    def ngram_buckets(self) -> int:
+        return _NGRAM_BUCKETS
+
+    def invert(self, logits):
+        """What a person reads: float32 `[batch, classes]` to label, and the probability of each class by name.
+
+        Returns:
+            `label` tf.string `[batch]`; `classes` tf.string and `probabilities` float32, both `[batch, classes]`.
+        """
+        probabilities = tf.nn.softmax(logits)
+        names = tf.repeat(self._names[None, :], tf.shape(logits)[0], axis=0)
+        return {
+            "label": tf.gather(self._names, tf.argmax(logits, axis=-1)),
+            "classes": names,
+            "probabilities": probabilities,
+        }
+
+    def save(self, directory) -> None:
+        """Writes `preprocessor.json` (configuration, labels and vocabulary as plain text), and `ngrams.npz` of a wide part."""
+        content = {
+            "config": self.config.model_dump(mode="json"),
+            "label_names": list(self.label_names),
+            "length_boundaries": self.length_boundaries,
+            "vocabulary": self.vocabulary,
+            "wide": self.wide,
+        }
+        if self.linear is not None:
+            self.linear.save(Path(directory, "ngrams.npz"))
+        Path(directory, "preprocessor.json").write_text(
+            json.dumps(content, ensure_ascii=False, indent=0), encoding="utf-8"
+        )
+
+    @classmethod
+    def load(cls, directory) -> Preprocessor:
+        """Reads what `save` wrote."""
+        content = json.loads(Path(directory, "preprocessor.json").read_text(encoding="utf-8"))
+        preprocessor = cls(PreprocessingConfig(**content["config"]), wide=content["wide"])
+        preprocessor._set(content["vocabulary"], content["label_names"], content["length_boundaries"])
+        if preprocessor.wide:
+            from apps.sentiment.baselines import NgramLinear
+
+            preprocessor._set_linear(NgramLinear.load(Path(directory, "ngrams.npz")))
+        return preprocessor
+
+
+def pad(ragged):
+    """Ragged int32 `[batch, (time)]` to dense `[batch, time]` with `PAD_ID` behind the end; `time` is at least 1."""
+    dense = ragged.to_tensor(PAD_ID)
+    return tf.pad(dense, [[0, 0], [0, tf.maximum(0, 1 - tf.shape(dense)[1])]], constant_values=PAD_ID)

@@ -1,0 +1,76 @@
+"""Training: build, compile, fit, and scale the logits on validation data."""
+
+import keras
+
+from apps.sentiment.calibration import fit_scales
+from apps.sentiment.config import Config
+from apps.sentiment.data import label_ids, make_evaluation_data, make_training_data, predict_logits
+from apps.sentiment.model import build_model, with_fitted_scales
+from apps.sentiment.preprocessing import Preprocessor
+from common.console import get_console
+from common.data.splits import Splits
+from common.runs import Run
+from common.training.compilation import require_jit_compile
+from common.training.fit import resumable_fit
+from common.training.optimizer import make_optimizer
+from common.training.precision import require_float32_outputs, set_precision
+from common.training.seeds import set_seeds
+
+
+def train(config: Config, run: Run, splits: Splits, preprocessor: Preprocessor, resume: bool = False) -> keras.Model:
+    """Trains the network, and returns it in its final form.
+
+    Args:
+        config: the effective configuration.
+        run: where checkpoints, logs and history go.
+        splits: raw examples; the test split is not looked at.
+        preprocessor: adapted on `splits.train`.
+        resume: go on from the newest checkpoint of the run.
+
+    Returns:
+        A model from what `preprocessor` returns to logits float32 `[batch, classes]`.
+    """
+    console = get_console()
+    set_seeds(config.train.seed)
+    set_precision(config.train.mixed_precision)
+    training_data = make_training_data(splits.train, preprocessor, config)
+    validation_data = make_evaluation_data(splits.validation, preprocessor)
+    console.table(
+        {
+            "lengths": f"{', '.join(map(str, training_data.boundaries))} tokens",
+            "padding": f"{training_data.padding_waste:.1%} of all steps",
+            "steps per epoch": training_data.steps_per_epoch,
+        }
+    )
+
+    network = build_model(config, preprocessor)
+    require_float32_outputs(network)
+    console.model(network)
+    network.compile(
+        optimizer=make_optimizer(config.train, training_data.steps_per_epoch * config.train.epochs),
+        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        # Weighted, because the rows that fill up a batch of validation have weight 0.
+        weighted_metrics=[
+            keras.metrics.SparseCategoricalAccuracy(name="accuracy"),
+            keras.metrics.SparseCategoricalCrossentropy(name="log_loss", from_logits=True),
+        ],
+        jit_compile=config.train.jit_compile,
+    )
+    require_jit_compile(network, config.train.jit_compile)
+    resumable_fit(
+        network,
+        training_data,
+        validation_data.evaluation_dataset(),
+        run,
+        config.train,
+        monitor="val_log_loss",
+        mode="min",
+        resume=resume,
+        console=console,
+    )
+
+    parts = [predict_logits(network, splits.validation, preprocessor)]
+    if config.model.wide:
+        parts.append(preprocessor.wide_logits_of(splits.validation.texts))
+    scales = fit_scales(parts, label_ids(splits.validation, preprocessor.label_names))
+    return with_fitted_scales(network, scales)

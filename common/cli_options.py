@@ -1,0 +1,186 @@
+"""The verbs and their own options, as data; `common.cli_parser` makes parsers and help from them."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from common.config_options import show
+from common.errors import UserError
+from common.spelling import did_you_mean, listed
+
+
+def whole_number(ge: int, le: int | None = None) -> Callable[[str, str], int]:
+    """Returns a converter of a flag's text to a whole number between `ge` and `le`."""
+    bounds = f"of at least {ge}" if le is None else f"from {ge} to {le}"
+
+    def convert(flag: str, text: str) -> int:
+        value = int(text) if re.fullmatch(r"[+-]?\d{1,18}", text.strip()) else None
+        if value is None or value < ge or (le is not None and value > le):
+            raise UserError(f"--{flag} is {show(text)}, but must be a whole number {bounds}")
+        return value
+
+    return convert
+
+
+@dataclass(frozen=True)
+class Flag:
+    """An option of a verb that is no setting of the configuration.
+
+    Attributes:
+        name: Without the dashes.
+        meaning: For the help.
+        placeholder: What stands for the value in the help; empty for a switch.
+        default: Its value when it is not given.
+        unit: What the number counts.
+        required: Whether the verb needs it.
+        choices: The valid values when only a few are.
+        convert: Makes the value of the name and the text; None = the text itself.
+    """
+
+    name: str
+    meaning: str
+    placeholder: str = ""
+    default: Any = None
+    unit: str | None = None
+    required: bool = False
+    choices: tuple[str, ...] = ()
+    convert: Callable[[str, str], Any] | None = None
+
+
+@dataclass(frozen=True)
+class Verb:
+    """One verb of the command line.
+
+    Attributes:
+        name: As typed; also the name of the function in `common.verbs`.
+        meaning: One line for the help.
+        flags: Its own options.
+        takes_config: Whether it takes --preset, --config and the settings.
+        arguments: Placeholder of the arguments without dashes; empty if it takes none.
+    """
+
+    name: str
+    meaning: str
+    flags: tuple[Flag, ...] = ()
+    takes_config: bool = False
+    arguments: str = ""
+
+
+_RUN = Flag("run", "the run directory, e.g. runs/{app}/20260101-120000", "DIR", required=True)
+_MODEL = Flag(
+    "model",
+    "an exported model, e.g. saved_models/{app}, which means its newest version",
+    "DIR",
+    required=True,
+)
+_JSON = Flag("json", "end with the result as one line of JSON on stdout; everything else goes to stderr", default=False)
+_SAVED_MODELS = Flag("saved_models", "the folder of all exported models", "DIR", "saved_models")
+_CONFIG_FLAGS = (
+    Flag("preset", "a named set of settings, below", "NAME"),
+    Flag("config", "a YAML file of settings, such as the config.yaml of a run", "FILE"),
+)
+
+VERBS = (
+    Verb(
+        "train",
+        "data, fit, evaluate, export: everything in one go",
+        (
+            *_CONFIG_FLAGS,
+            Flag("name", "name of the run; none = the time", "NAME"),
+            Flag(
+                "resume",
+                "continue an interrupted run with its own settings; --train.epochs may be raised",
+                "DIR",
+            ),
+            Flag("runs", "the folder of all runs", "DIR", "runs"),
+            _SAVED_MODELS,
+            _JSON,
+        ),
+        takes_config=True,
+    ),
+    Verb(
+        "evaluate",
+        "measure a trained run on a split, beside baselines",
+        (
+            _RUN,
+            Flag("split", "which examples", "SPLIT", "test", choices=("test", "validation", "train")),
+            _JSON,
+        ),
+    ),
+    Verb("export", "write a trained run as a SavedModel and verify it", (_RUN, _SAVED_MODELS, _JSON)),
+    Verb(
+        "predict",
+        "answer for new inputs; needs the exported model only",
+        (
+            _MODEL,
+            Flag("input", "a file of inputs, one a line, or CSV, TSV or JSONL; - = standard input", "FILE"),
+            Flag("column", "of a CSV, TSV or JSONL file, the column that holds the input", "NAME"),
+            Flag("explain", "show what spoke for each answer", default=False),
+            Flag("json", "one line of JSON per input on stdout, for machines", default=False),
+        ),
+        arguments="INPUT",
+    ),
+    Verb(
+        "serve",
+        "answer over HTTP in TensorFlow Serving's form",
+        (
+            _MODEL,
+            Flag(
+                "host",
+                "the address to listen on; 0.0.0.0 = reachable from other machines",
+                "ADDRESS",
+                "127.0.0.1",
+            ),
+            Flag("port", "the port to listen on; 0 = any free one", "INT", 8501, convert=whole_number(0, 65535)),
+            Flag(
+                "max_body_bytes",
+                "larger requests are refused",
+                "INT",
+                1 << 20,
+                "bytes",
+                convert=whole_number(1),
+            ),
+            Flag(
+                "max_batch",
+                "requests with more inputs are refused",
+                "INT",
+                128,
+                "inputs",
+                convert=whole_number(1),
+            ),
+        ),
+    ),
+    Verb(
+        "diagnose",
+        "draw the size of the gradient through time, for the chosen cell beside a simple one",
+        (
+            Flag("run", "a trained run to look at; none = an untrained model of the settings", "DIR"),
+            *_CONFIG_FLAGS,
+            Flag("runs", "the folder of all runs", "DIR", "runs"),
+            _JSON,
+        ),
+        takes_config=True,
+    ),
+    Verb("config", "print the effective settings as YAML", _CONFIG_FLAGS, takes_config=True),
+)
+
+
+def read_flags(verb: Verb, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the verb's own options by name, converted and with defaults.
+
+    Raises:
+        UserError: For a missing option or a value that is none of the choices.
+    """
+    values = {}
+    for flag in verb.flags:
+        value = given.get(f"--{flag.name}", flag.default)
+        if flag.required and value is None:
+            raise UserError(f"{verb.name} needs --{flag.name} {flag.placeholder}")
+        if flag.choices and value not in flag.choices:
+            guess = did_you_mean(value, flag.choices)
+            raise UserError(f"--{flag.name} is {show(value)}, but must be {listed(flag.choices)}{guess}")
+        if flag.convert is not None and isinstance(value, str):
+            value = flag.convert(flag.name, value)
+        values[flag.name] = value
+    return values

@@ -1,0 +1,49 @@
+"""Sections of the configuration that every application has."""
+
+from typing import Literal
+
+from common.config import ConfigModel, option
+
+
+class TrainConfig(ConfigModel):
+    """Optimisation, stopping and checkpoints."""
+
+    epochs: int = option(5, "passes over the training data", unit="epochs", ge=1)
+    batch_size: int = option(32, "examples in one step of gradient descent", unit="examples", ge=1)
+    learning_rate: float = option(1e-3, "Adam's step size at its highest, after the warm-up", gt=0, le=10)
+    schedule: Literal["constant", "cosine", "linear"] = option(
+        "cosine", "how the learning rate goes on after the warm-up: stays, or falls to zero at the last step"
+    )
+    warmup_fraction: float = option(
+        0.05,
+        "share of all steps in which the learning rate rises from zero",
+        unit="fraction of steps",
+        ge=0,
+        lt=1,
+    )
+    clip_norm: float = option(
+        1.0,
+        "longest gradient, over all weights together; longer ones are shortened; 0 = off",
+        unit="L2 norm",
+        ge=0,
+    )
+    weight_decay: float = option(
+        0.0, "share of each weight removed per step, times the learning rate (AdamW); 0 = off", ge=0, lt=1
+    )
+    beta_1: float = option(0.9, "Adam's momentum: the memory of its running mean of gradients", ge=0, lt=1)
+    weight_average: float = option(
+        0.0,
+        "momentum of the running mean of the weights that is used in the end; 0 = off, else about 0.999",
+        ge=0,
+        lt=1,
+    )
+    patience: int = option(
+        2, "stop after this many epochs without a better validation result; 0 = never", unit="epochs", ge=0
+    )
+    seed: int = option(0, "of the weights, the dropout and the order of the data", ge=0, le=2**32 - 1)
+    jit_compile: bool = option(True, "compile the training step with XLA; an error if that is impossible")
+    mixed_precision: bool = option(False, "compute in 16 bits where it is safe; worth it on a GPU only")
+    checkpoint_every_steps: int = option(
+        500, "steps between checkpoints, beside the one after every epoch; 0 = only those", unit="steps", ge=0
+    )
+    tensorboard: bool = option(True, "write logs for TensorBoard into the run directory")

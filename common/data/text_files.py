@@ -1,0 +1,258 @@
+"""Reads a person's own texts: CSV, TSV, JSONL and plain text, each gzipped too.
+
+Stands at the start of the flow of data: `read_labelled_texts` for `--data.source files`, `read_texts` for
+`predict --input`. Everything is read strictly. What cannot be read as it stands is a `UserError` that names
+file and line, because a row that is silently skipped or mended is a wrong example in somebody's training set.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import gzip
+import json
+import sys
+import zlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from common.data.splits import LabelledTexts
+from common.errors import UserError
+
+STANDARD_INPUT = "-"
+
+_TABLES = {".csv": ",", ".tsv": "\t"}
+_SUFFIXES = (".csv", ".tsv", ".jsonl", ".txt")
+# The csv module refuses fields above 128 KiB by default. The limit is a C long, 32 bits on some systems.
+_FIELD_LIMIT = 2**31 - 1
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+
+def read_labelled_texts(path: str | Path, text_key: str = "text", label_key: str = "label") -> LabelledTexts:
+    """Reads examples from a CSV, TSV or JSONL file, gzipped or not.
+
+    The first row of a CSV or TSV names the columns; fields may be quoted with `"`, may then contain line
+    ends, and a quote inside is doubled. Each line of a JSONL file is an object. Empty texts are examples;
+    empty lines are not.
+
+    Args:
+        path: a file that ends in .csv, .tsv or .jsonl, or one of these with .gz.
+        text_key: name of the column, or key, of the text.
+        label_key: name of the column, or key, of the label: a string, a whole number or a truth value; white
+            space around it is dropped.
+
+    Returns:
+        All examples in the order of the file.
+
+    Raises:
+        UserError: no such file, column or label, bytes that are not UTF-8, a row with too few or too many
+            fields, a broken line of JSON, no example at all. The sentence names file and line.
+    """
+    path = str(path)
+    suffix = _suffix(path)
+    if suffix == ".txt":
+        raise UserError(f"{path} is plain text, which has no labels; give a .csv, .tsv or .jsonl file (.gz too).")
+    hints = {text_key: "--data.text_key", label_key: "--data.label_key"}
+    texts, labels = [], []
+    with _open(path) as stream:
+        for line, values in _records(_lines(stream, path), suffix, [text_key, label_key], path, hints):
+            texts.append(_text(values[0], text_key, path, line))
+            labels.append(_label(values[1], label_key, path, line))
+    if not texts:
+        raise UserError(f"{path} has no examples; expected at least a few texts for each label.")
+    return LabelledTexts.from_lists(texts, labels, path)
+
+
+def read_texts(path: str | Path, column: str | None = None) -> list[str]:
+    """Reads texts without labels, for predictions.
+
+    Args:
+        path: a .txt file with one example a line, where an empty line is an empty example so that answers
+            keep the numbers of the lines; or a .csv, .tsv or .jsonl file; each may be gzipped. "-" is
+            standard input: lines of text, or with `column` JSONL if its first character is "{" and CSV
+            otherwise.
+        column: name of the column, or key, of the text. Left out, it is the only column of the file, or the
+            one named "text".
+
+    Raises:
+        UserError: as for `read_labelled_texts`; or a column for plain text.
+    """
+    if path == STANDARD_INPUT:
+        return _texts_of_stream(sys.stdin.buffer, None if column else ".txt", column, "standard input")
+    path = str(path)
+    suffix = _suffix(path)
+    if suffix == ".txt" and column:
+        raise UserError(f"{path} is plain text, one example a line, and has no column {column!r}; leave out --column.")
+    with _open(path) as stream:
+        return _texts_of_stream(stream, suffix, column, path)
+
+
+def _texts_of_stream(stream, suffix: str | None, column: str | None, origin: str) -> list[str]:
+    lines = _lines(stream, origin)
+    if suffix == ".txt":
+        return [line.rstrip("\r\n") for line in lines]
+    if suffix is None:
+        lines = list(lines)
+        suffix = ".jsonl" if lines and lines[0].lstrip().startswith("{") else ".csv"
+    records = _records(iter(lines), suffix, [column], origin, {column: "--column"})
+    return [_text(values[0], column or "text", origin, line) for line, values in records]
+
+
+def _suffix(path: str) -> str:
+    name = Path(path).name.lower().removesuffix(".gz")
+    for suffix in _SUFFIXES:
+        if name.endswith(suffix):
+            return suffix
+    raise UserError(
+        f"{path} does not end in {', '.join(_SUFFIXES)} or one of these with .gz, so its form is unknown; "
+        "rename the file."
+    )
+
+
+@contextlib.contextmanager
+def _open(path: str):
+    """The bytes of a file, unzipped. Errors of reading, too, become one sentence."""
+    try:
+        with (gzip.open if path.lower().endswith(".gz") else open)(path, "rb") as stream:
+            yield stream
+    except FileNotFoundError as error:
+        raise UserError(f"There is no file {path} (looked from {Path.cwd()}).") from error
+    except IsADirectoryError as error:
+        raise UserError(f"{path} is a folder; give a file.") from error
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise UserError(
+            f"{path} is not a whole gzip file ({error}); make it again, or rename it if it is not zipped."
+        ) from error
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror or error}.") from error
+
+
+def _lines(stream, origin: str) -> Iterator[str]:
+    """Lines of UTF-8 text with their ends (\\n, \\r\\n or \\r), without a byte order mark."""
+    number = 0
+    for raw in stream:
+        if number == 0:
+            raw = raw.removeprefix(_BYTE_ORDER_MARK)
+        try:
+            decoded = raw.decode("utf-8")
+        except UnicodeDecodeError as error:
+            number += 1 + raw[: error.start].count(b"\r")
+            raise UserError(
+                f"{origin}, line {number}: byte 0x{raw[error.start]:02x} is not UTF-8; save the file as UTF-8"
+                " (from Latin-1, for example: iconv -f latin1 -t utf-8)."
+            ) from error
+        # A carriage return alone ended lines once and still comes out of some spreadsheets.
+        body = decoded.removesuffix("\n").removesuffix("\r")
+        for line in _split_keeping_returns(body, decoded[len(body) :]):
+            number += 1
+            yield line
+
+
+def _split_keeping_returns(body: str, end: str) -> list[str]:
+    pieces = body.split("\r")
+    return [piece + "\r" for piece in pieces[:-1]] + [pieces[-1] + end]
+
+
+def _records(
+    lines: Iterator[str], suffix: str, keys: Sequence[str | None], origin: str, hints: dict[str | None, str]
+) -> Iterator[tuple[int, list[object]]]:
+    """The values of `keys` in every record, each with the number of the line on which the record begins."""
+    if suffix == ".jsonl":
+        return _json_records(lines, keys, origin, hints)
+    return _table_records(lines, _TABLES[suffix], keys, origin, hints)
+
+
+def _table_records(lines, delimiter, keys, origin, hints) -> Iterator[tuple[int, list[str]]]:
+    rows = _table_rows(lines, delimiter, origin)
+    first = next(rows, None)
+    if first is None:
+        raise UserError(f"{origin} is empty; expected a first line with the names of the columns, then the examples.")
+    header = [name.strip() for name in first[1]]
+    columns = [header.index(_present(key, header, origin, hints[key])) for key in keys]
+    for line, row in rows:
+        if len(row) != len(header):
+            raise UserError(
+                f"{origin}, line {line}: {len(row)} fields, but the first line names {len(header)} columns; "
+                'put a text that contains the separator in quotes ("), and double the quotes inside it.'
+            )
+        yield line, [row[column] for column in columns]
+
+
+def _table_rows(lines: Iterator[str], delimiter: str, origin: str) -> Iterator[tuple[int, list[str]]]:
+    reader = csv.reader(lines, delimiter=delimiter, strict=True)
+    while True:
+        line = reader.line_num + 1
+        # The limit belongs to the process, so it is raised only while a row is read.
+        before = csv.field_size_limit(_FIELD_LIMIT)
+        try:
+            row = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            raise UserError(
+                f"{origin}, line {line}: the row that begins here cannot be read ({error}); "
+                'a field in quotes (") must be closed, and the quotes inside it doubled.'
+            ) from error
+        finally:
+            csv.field_size_limit(before)
+        if row:
+            yield line, row
+
+
+def _json_records(lines, keys, origin, hints) -> Iterator[tuple[int, list[object]]]:
+    for line, content in enumerate(lines, start=1):
+        if not content.strip():
+            continue
+        try:
+            record = json.loads(content)
+        except (ValueError, RecursionError) as error:
+            reason = error.msg if isinstance(error, json.JSONDecodeError) else "a number too long or nesting too deep"
+            raise UserError(f"{origin}, line {line}: not valid JSON ({reason}); expected one object a line.") from error
+        if not isinstance(record, dict):
+            raise UserError(f'{origin}, line {line}: expected an object like {{"text": ...}}, found {_short(content)}.')
+        place = f"{origin}, line {line}"
+        yield line, [record[_present(key, list(record), place, hints[key])] for key in keys]
+
+
+def _present(key: str | None, names: list[str], place: str, option: str) -> str:
+    """`key`, or the only sensible one where it is None, if the file has exactly one of this name."""
+    if key is None:
+        key = names[0] if len(names) == 1 else "text"
+    if names.count(key) == 1:
+        return key
+    problem = f"has {names.count(key)} columns named {key!r}" if key in names else f"has no column {key!r}"
+    shown = ", ".join(repr(_short(name)) for name in names[:20]) + (" ..." if len(names) > 20 else "")
+    raise UserError(f"{place} {problem}; what is there: {shown or 'nothing'}. Name the right one with {option}.")
+
+
+def _text(value: object, key: str, origin: str, line: int) -> str:
+    if not isinstance(value, str):
+        raise UserError(f"{origin}, line {line}: {key!r} should be a string, found {_short(json.dumps(value))}.")
+    # JSON can spell half a character ("\ud800"), which no encoder accepts later.
+    try:
+        value.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise UserError(f"{origin}, line {line}: {key!r} contains half a surrogate pair, which is not text.") from error
+    return value
+
+
+def _label(value: object, key: str, origin: str, line: int) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()  # as the file spells it
+    if isinstance(value, int):
+        return str(value)
+    if value is None or (isinstance(value, str) and not value.strip()):
+        raise UserError(
+            f"{origin}, line {line}: the label {key!r} is empty; give every example a label or leave it out."
+        )
+    if not isinstance(value, str):
+        raise UserError(
+            f"{origin}, line {line}: the label {key!r} should be a string or a whole number, "
+            f"found {_short(json.dumps(value))}."
+        )
+    return _text(value.strip(), key, origin, line)
+
+
+def _short(value: str, most: int = 40) -> str:
+    value = value.strip()
+    return value if len(value) <= most else value[:most] + "..."

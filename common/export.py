@@ -1,0 +1,269 @@
+"""From a trained model to a SavedModel that others can rely on.
+
+`endpoints` (preprocessor -> model -> invert) become `saved_models/<app>/<n>/`, the form that TensorFlow
+Serving reads. The directory appears whole, on disk and verified, or not at all: it is written under a
+temporary name, loaded in a fresh process that has neither this repository nor Keras
+(`verify_saved_model.py`), and only then renamed.
+"""
+
+import contextlib
+import datetime
+import errno
+import importlib.metadata
+import json
+import os
+import secrets
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from common.errors import UserError
+from common.files import TEMPORARY_PREFIX, atomic_directory, write_json
+from common.saved_model import DEFAULT_ENDPOINT, METADATA_FILE, list_versions
+
+_VERIFIER = Path(__file__).with_name("verify_saved_model.py")
+_VERIFIER_SECONDS = 600
+# Two programs on the same processor, the same kernels: only the order of parallel sums may differ.
+_TOLERANCE = 1e-5
+# The fresh process has no GPU, as a server may have none. GPU kernels round otherwise,
+# TF32 products to ten bits.
+_GPU_TOLERANCE = 5e-3
+_LONG_TEXT_CHARACTERS = 100_000
+_WORD_COUNTS = (1, 2, 3, 17, 61)
+_LARGEST_BATCH = 64
+_PACKAGES = ("tensorflow", "keras", "numpy")
+
+Endpoint = tuple[Callable[..., Mapping[str, Any]], Sequence[Any]]
+
+
+class VerificationError(RuntimeError):
+    """The exported model does not do what the model in memory does. A bug in the application or here."""
+
+
+def export_model(
+    app: str,
+    endpoints: Mapping[str, Endpoint],
+    examples: Sequence[str],
+    saved_models_dir: str | os.PathLike[str],
+    metadata: Mapping[str, Any] | None = None,
+    tracked: Iterable[Any] = (),
+) -> Path:
+    """Writes and verifies the next version of an application's SavedModel.
+
+    Args:
+        app: Name of the application.
+        endpoints: By name, a function of one argument `text`, string [batch], that returns a dictionary of
+            tensors [batch, ...], and its input signature. One is called `serving_default`.
+        examples: Typical texts, at least one; the verification asks with them and with what it makes of them.
+        saved_models_dir: The folder of all exported models.
+        metadata: What else to note in `assets.extra/unroll.json`: `class_names`, `metrics`, ...
+        tracked: What the endpoints use: the preprocessor (`tf.Module`), the Keras model.
+
+    Returns:
+        The new version directory, `<saved_models_dir>/<app>/<n>`; n is one more than the largest there.
+
+    Raises:
+        UserError: If the disk is full, the place cannot be written, or Keras runs on another backend.
+        VerificationError: If the SavedModel answers otherwise than the model in memory, or would not run
+            elsewhere.
+    """
+    import keras
+
+    if keras.backend.backend() != "tensorflow":
+        raise UserError(
+            f"a SavedModel is written on the TensorFlow backend, and KERAS_BACKEND is {keras.backend.backend()}; run "
+            "export with KERAS_BACKEND=tensorflow (model.keras of the run is the same for all backends)"
+        )
+    if DEFAULT_ENDPOINT not in endpoints:
+        raise ValueError(f"endpoints must hold {DEFAULT_ENDPOINT!r}, the one that servers use; got {sorted(endpoints)}")
+    if not examples:
+        raise ValueError("examples must hold at least one text")
+
+    models = Path(saved_models_dir) / app
+    staging = models / f"{TEMPORARY_PREFIX}export-{secrets.token_hex(4)}"
+    try:
+        with _Verifier() as verifier, atomic_directory(staging) as directory:
+            functions = _write(endpoints, tracked, directory)
+            request = {
+                "model": str(directory.resolve()),
+                "tolerance": _tolerance(),
+                "cases": _cases(functions, examples),
+            }
+            extra = directory / METADATA_FILE
+            extra.parent.mkdir()
+            write_json(extra, _notes(app, functions, metadata or {}))
+            verifier.verify(request)
+        return _publish(staging, models)
+    except BaseException:
+        shutil.rmtree(staging, ignore_errors=True)
+        raise
+
+
+def _write(endpoints: Mapping[str, Endpoint], tracked: Iterable[Any], directory: Path) -> dict[str, Callable]:
+    """Writes the SavedModel; returns the traced function of every endpoint, `serving_default` first."""
+    import keras
+
+    archive = keras.export.ExportArchive()
+    for resource in tracked:
+        archive.track(resource)
+    functions = {}
+    for name in sorted(endpoints, key=lambda name: (name != DEFAULT_ENDPOINT, name)):
+        function, signature = endpoints[name]
+        functions[name] = archive.add_endpoint(name, function, input_signature=list(signature))
+        outputs = functions[name].get_concrete_function().structured_outputs
+        if not isinstance(outputs, Mapping):
+            raise TypeError(f"endpoint {name} must return a dictionary of tensors, not {type(outputs).__name__}")
+    archive.write_out(str(directory), verbose=False)
+    return functions
+
+
+def _cases(functions: Mapping[str, Callable], examples: Sequence[str]) -> list[dict[str, Any]]:
+    """Returns questions with the answers of the model in memory."""
+    import tensorflow as tf
+
+    cases = []
+    for endpoint, function in functions.items():
+        for case, texts in _questions(examples).items():
+            try:
+                answers = function(tf.constant(texts))
+            except tf.errors.OpError as error:
+                raise VerificationError(
+                    f"endpoint {endpoint}, {case}: the model fails already in memory: {error}"
+                ) from error
+            outputs = {name: _to_json(value.numpy()) for name, value in answers.items()}
+            cases.append({"endpoint": endpoint, "case": case, "texts": texts, "outputs": outputs})
+    return cases
+
+
+def _questions(examples: Sequence[str]) -> dict[str, list[str]]:
+    """Returns batches of texts by what they try."""
+    examples = list(examples)
+    words = " ".join(examples).split() or ["word"]
+    # Stretched to the largest count of words: lengths the model was not traced with.
+    stretched = words * (max(_WORD_COUNTS) // len(words) + 1)
+    long_text = " ".join(words * (_LONG_TEXT_CHARACTERS // (len(" ".join(words)) + 1) + 1))
+    return {
+        "the examples": examples[:_LARGEST_BATCH],
+        "a batch of 1": examples[:1],
+        "a batch of 7": (examples * 7)[:7],
+        "the empty string": [""],
+        "white space beside an example": [" \t\n", examples[0]],
+        "a very long text": [long_text],
+        **{f"a text of {count} words": [" ".join(stretched[:count])] for count in _WORD_COUNTS},
+    }
+
+
+def _to_json(array: Any) -> dict[str, Any]:
+    """Returns an array in the form that `verify_saved_model.py` reads; repr keeps every bit."""
+    values = array.ravel().tolist()
+    if array.dtype == object:
+        values = [value.decode("latin-1") for value in values]
+    return {"dtype": array.dtype.name, "shape": list(array.shape), "values": values}
+
+
+def _tolerance() -> float:
+    import tensorflow as tf
+
+    return _GPU_TOLERANCE if tf.config.list_logical_devices("GPU") else _TOLERANCE
+
+
+def _notes(app: str, functions: Mapping[str, Callable], metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the content of `unroll.json`."""
+    signatures = {}
+    for name, function in functions.items():
+        concrete = function.get_concrete_function()
+        inputs = {spec.name: _describe(spec) for spec in concrete.structured_input_signature[0]}
+        outputs = {key: _describe(spec) for key, spec in concrete.structured_outputs.items()}
+        signatures[name] = {"inputs": inputs, "outputs": outputs}
+    return {
+        **metadata,
+        "app": app,
+        "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "signatures": signatures,
+        "packages": {name: importlib.metadata.version(name) for name in _PACKAGES},
+    }
+
+
+def _describe(spec: Any) -> dict[str, Any]:
+    shape = None if spec.shape.rank is None else spec.shape.as_list()
+    return {"dtype": spec.dtype.name, "shape": shape}
+
+
+def _publish(staging: Path, models: Path) -> Path:
+    """Renames a finished export to the next free number; of two at a time each gets its own."""
+    while True:
+        versions = list_versions(models)
+        target = models / str(versions[-1] + 1 if versions else 1)
+        try:
+            os.rename(staging, target)
+            return target
+        except OSError as error:
+            if error.errno not in (errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR):
+                raise
+            if target.exists() and not target.is_dir():
+                raise UserError(f"{target} is a file where the next version belongs; move it away") from error
+
+
+class _Verifier:
+    """The fresh process. It starts at once and imports TensorFlow while the model is being written."""
+
+    def __enter__(self) -> "_Verifier":
+        self._stack = contextlib.ExitStack()
+        elsewhere = self._stack.enter_context(tempfile.TemporaryDirectory())
+        # A GPU here would be the wrong proof: what was trained on one must be served without. Variables that
+        # change Python or Keras must not reach the stranger.
+        environment = {k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "KERAS", "XLA_", "TF_XLA"))}
+        environment |= {"CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "2"}
+        try:
+            self._process = subprocess.Popen(
+                [sys.executable, "-I", str(_VERIFIER)],
+                cwd=elsewhere,
+                env=environment,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                start_new_session=True,  # Ctrl-C is for the exporting process, which then ends this one
+            )
+            self._stack.callback(self._end)
+        except BaseException:
+            self._stack.close()
+            raise
+        return self
+
+    def __exit__(self, *exception: Any) -> None:
+        self._stack.close()
+
+    def verify(self, request: Mapping[str, Any]) -> None:
+        """Asks the fresh process.
+
+        Raises:
+            VerificationError: If it finds a difference, cannot load the model, or does not come to an end.
+        """
+        try:
+            output, log = self._process.communicate(json.dumps(request).encode(), timeout=_VERIFIER_SECONDS)
+        except subprocess.TimeoutExpired as error:
+            raise VerificationError(f"the exported model gave no answer in {_VERIFIER_SECONDS} s") from error
+        if self._process.returncode != 0:
+            tail = "\n".join(log.decode(errors="replace").splitlines()[-15:])
+            raise VerificationError(f"the exported model does not load or run in a fresh process:\n{tail}")
+        problems = json.loads(output.splitlines()[-1])["problems"]
+        if problems:
+            shown = [f"  {problem}" for problem in _first(problems, 10)]
+            raise VerificationError("the exported model is not the model in memory:\n" + "\n".join(shown))
+
+    def _end(self) -> None:
+        if self._process.poll() is None:
+            self._process.kill()
+            self._process.communicate()
+        for pipe in (self._process.stdin, self._process.stdout, self._process.stderr):
+            pipe.close()
+
+
+def _first(items: Sequence[str], count: int) -> Iterator[str]:
+    yield from items[:count]
+    if len(items) > count:
+        yield f"and {len(items) - count} more"

@@ -1,0 +1,22 @@
+"""What differs between TensorFlow and JAX when a recurrence is run: a loop, and a function with its own gradient.
+
+Everything else in `common.layers` is written with `keras.ops`. Both modules here export the same names:
+
+scan(body, carry, xs, outputs_like, reverse)   a loop over the leading axis, compiled to one XLA loop
+vjp(function, primals)                         value and vector-Jacobian product
+with_gradient(forward, backward, operands)   a function whose gradient is given, not derived
+"""
+
+import keras
+
+if keras.backend.backend() == "tensorflow":
+    from common.layers.backend.tensorflow import scan, vjp, with_gradient
+elif keras.backend.backend() == "jax":
+    from common.layers.backend.jax import scan, vjp, with_gradient
+else:
+    raise ImportError(
+        f"common.layers runs on the Keras backends tensorflow and jax, not on {keras.backend.backend()!r}: "
+        "set KERAS_BACKEND=tensorflow or KERAS_BACKEND=jax"
+    )
+
+__all__ = ["scan", "vjp", "with_gradient"]

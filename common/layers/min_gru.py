@@ -1,0 +1,76 @@
+"""The minimal gated recurrent unit whose gates do not look at the state, so that no product is sequential."""
+
+import keras
+from keras import ops
+
+from common.layers.cell import GatedCell
+from common.layers.linear_recurrence import linear_recurrence
+from common.layers.recurrent_layer import RecurrentLayer
+
+
+@keras.saving.register_keras_serializable(package="unroll")
+class MinGRUCell(GatedCell):
+    """One step of the minimal gated recurrent unit.
+
+        z = sigmoid(x·Wz + bz)              how much is written
+        s' = (1 - z) * s + z * (x·Wn + bn)
+        output = tanh(s')
+
+    There is no recurrent kernel: gates and candidate are known for the whole sequence before the loop. The output is
+    squashed here because the candidate is not.
+
+    Args:
+        slowest: float, the start of the bias of `z` runs evenly from `-slowest` to 0 over the units, so that some remember
+            for `exp(slowest)` steps and some only for one or two.
+
+    Reference:
+        Feng et al. 2024, "Were RNNs all we needed?", arXiv:2410.01201; the spread of time scales is that of
+        Tallec and Ollivier 2018, arXiv:1804.11188.
+    """
+
+    gate_count = 2
+    state_names = ("memory",)
+    has_recurrent_kernel = False
+
+    def __init__(self, units, slowest=3.0, **kwargs):
+        super().__init__(units, **kwargs)
+        self.slowest = float(slowest)
+
+    def build_bias(self, width):
+        def initializer(shape, dtype=None):
+            write = ops.linspace(-self.slowest, 0.0, self.units)
+            candidate = self.bias_initializer((self.units,), dtype=dtype)
+            return ops.concatenate([ops.cast(write, candidate.dtype), candidate])
+
+        self.bias = self.add_weight(shape=(width,), name="bias", initializer=initializer)
+
+    def gates(self, projected, recurrent, state):
+        (memory,) = state
+        write, candidate = ops.split(projected, 2, axis=-1)
+        write = ops.sigmoid(write)
+        return ((1 - write) * memory + write * candidate,)
+
+    def output(self, state):
+        return ops.tanh(state[0])
+
+    def get_config(self):
+        return {**super().get_config(), "slowest": self.slowest}
+
+
+@keras.saving.register_keras_serializable(package="unroll")
+class MinGRU(RecurrentLayer):
+    """`MinGRUCell` over a sequence; all arguments of `RecurrentLayer` but `recurrent_dropout`, and `slowest`."""
+
+    cell_class = MinGRUCell
+
+    def __init__(self, units, recurrent_dropout=0.0, **kwargs):
+        if recurrent_dropout:
+            raise ValueError(
+                f"MinGRU: has no recurrent product to drop from, got recurrent_dropout={recurrent_dropout!r}"
+            )
+        super().__init__(units, **kwargs)
+
+    def run(self, projected, initial_state, mask, recurrent_dropout_mask):
+        write, candidate = ops.split(ops.cast(projected, "float32"), 2, axis=-1)
+        write = ops.sigmoid(write)
+        return (linear_recurrence(1 - write, write * candidate, initial_state[0], mask),)

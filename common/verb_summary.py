@@ -1,0 +1,94 @@
+"""What `common.verbs` tells the person: stages, data, what was written, what to try next."""
+
+import contextlib
+import importlib
+import shlex
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from common.command import Command
+from common.config import changed_settings
+from common.console import get_console, show_seconds
+from common.runs import Run
+
+
+class Stages:
+    """Announces the stages of a verb and keeps the seconds each took.
+
+    Args:
+        before: Seconds of stages in earlier commands, to be kept.
+    """
+
+    def __init__(self, before: dict[str, float] | None = None):
+        self.seconds: dict[str, float] = dict(before or {})
+
+    @contextlib.contextmanager
+    def stage(self, name: str, title: str) -> Iterator[None]:
+        """Runs one stage; `name` is its key in metrics.json."""
+        get_console().heading(title)
+        started = time.perf_counter()
+        yield
+        self.seconds[name] = round(time.perf_counter() - started, 3)
+        get_console().line(f"  {title.lower()} took {show_seconds(self.seconds[name])}")
+
+
+def device_line() -> str:
+    """Returns what the training will run on."""
+    import tensorflow as tf
+
+    names = [
+        tf.config.experimental.get_device_details(device).get("device_name", device.name)
+        for device in tf.config.list_physical_devices("GPU")
+    ]
+    return f"GPU: {', '.join(names)}" if names else "CPU (TensorFlow sees no GPU)"
+
+
+def settings_line(settings: Any) -> str:
+    """Returns the settings that differ from their defaults."""
+    changed = changed_settings(settings)
+    return ", ".join(f"{path} {value}" for path, value in changed.items()) or "all as by default"
+
+
+def show_splits(splits: Any) -> None:
+    """Writes how many examples each split has, where they come from, and the labels."""
+    rows = {
+        name: f"{len(part):,} examples from {part.origin}"
+        for name, part in (("train", splits.train), ("validation", splits.validation), ("test", splits.test))
+    }
+    names = list(map(str, splits.label_names))
+    rows["labels"] = ", ".join(names[:12]) + (f" and {len(names) - 12} more" if len(names) > 12 else "")
+    if splits.cache:
+        rows["prepared in"] = splits.cache
+    console = get_console()
+    console.table(rows)
+    for note in getattr(splits, "notes", ()):
+        console.warn(note)
+
+
+def show_end(command: Command, the_run: Run, version: Path, stages: Stages) -> None:
+    """Writes what a training left behind, and what to try next."""
+    console = get_console()
+    found = {"history": the_run.history_path, "TensorBoard logs": the_run.logs_path}
+    console.files(
+        {
+            "run": the_run.path,
+            "metrics": the_run.metrics_path(),
+            **{what: path for what, path in found.items() if path.exists()},
+            **{path.stem: path for path in the_run.pictures()},
+            "saved model": version,
+        },
+        commands_with_model(command, version.parent),
+    )
+    console.line(f"\nDone in {show_seconds(sum(stages.seconds.values()))}.")
+
+
+def commands_with_model(command: Command, model: Path) -> list[tuple[str, str]]:
+    """Returns what to try with an exported model: purpose and command."""
+    start = f"python -m apps.{command.app}"
+    example = importlib.import_module(f"{command.package}.serving").EXAMPLES[0]
+    return [
+        ("ask it", f"{start} predict --model {shlex.quote(str(model))} {shlex.quote(str(example))}"),
+        ("serve it", f"{start} serve --model {shlex.quote(str(model))}"),
+    ]

@@ -1,0 +1,276 @@
+"""What each verb does, in order.
+
+The one place where the files of an application meet: data -> preprocessor -> training -> evaluation ->
+export. The application's modules are imported by the verb that needs them, after the configuration was found
+to be right.
+"""
+
+import importlib
+import json
+import shlex
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from common import model_files
+from common.command import Command
+from common.config import config_yaml, load_config, resolve_config, save_config
+from common.console import Console, get_console, use_console
+from common.errors import UserError
+from common.files import atomic_directory, write_json
+from common.runs import Run, create_run, open_run
+from common.verb_summary import (
+    Stages,
+    commands_with_model,
+    device_line,
+    settings_line,
+    show_end,
+    show_splits,
+)
+
+
+def run(command: Command) -> None:
+    """Does what the command asks for.
+
+    Raises:
+        UserError: For anything that the person can mend.
+    """
+    use_console(Console(json_output=bool(command.flags.get("json"))))
+    verbs = {
+        "train": train,
+        "evaluate": evaluate,
+        "export": export,
+        "predict": predict,
+        "serve": serve,
+        "diagnose": diagnose,
+        "config": config,
+    }
+    verbs[command.verb](command)
+
+
+def train(command: Command) -> None:
+    """Data -> adapt -> fit -> evaluate -> export; leaves a run directory and a SavedModel."""
+    console = get_console()
+    settings, the_run, resume = _run_to_train(command)
+    try:
+        with the_run.lock():
+            _train(command, settings, the_run, resume)
+    except KeyboardInterrupt:
+        resume_command = f"python -m apps.{command.app} train --resume {shlex.quote(str(the_run.path))}"
+        raise KeyboardInterrupt(f"continue with: {resume_command}") from None
+    if command.flags["json"]:
+        console.json(_read_json(the_run.metrics_path()))
+
+
+def _train(command: Command, settings: Any, the_run: Run, resume: bool) -> None:
+    console, stages = get_console(), Stages()
+    console.heading(f"{command.app}: {'resume' if resume else 'train'} {the_run.path}")
+    console.table({"settings": settings_line(settings), "device": device_line()})
+
+    with stages.stage("data", "Data"):
+        splits = _module(command, "data").load_splits(settings)
+    show_splits(splits)
+
+    with stages.stage("adapt", "Preprocessing"):
+        preprocessor = _preprocessor_for(command, settings, the_run, splits)
+
+    with stages.stage("train", "Training"):
+        model = _module(command, "train").train(settings, the_run, splits, preprocessor, resume=resume)
+        model_files.save_model(model, the_run.model_path)
+        the_run.note(trained=True)
+
+    with stages.stage("evaluate", "Evaluation"):
+        metrics = _module(command, "evaluate").evaluate(settings, the_run, splits, "test", preprocessor, model)
+    _save_metrics(the_run, "test", metrics, stages)
+    console.metrics(metrics["metrics"], metrics["baselines"])
+
+    with stages.stage("export", "Export"):
+        version = _export(command, the_run, model, preprocessor)
+    _save_metrics(the_run, "test", metrics, stages)
+    the_run.note(finished=True)
+    show_end(command, the_run, version, stages)
+
+
+def evaluate(command: Command) -> None:
+    """Metrics of a trained run on one split, beside the baselines."""
+    console, split = get_console(), command.flags["split"]
+    the_run = open_run(command.flags["run"], command.app)
+    settings = the_run.config(command.config_class)
+    # The seconds of the training stay in metrics.json, whatever is evaluated later.
+    stages = Stages(_read_json(the_run.metrics_path(split)).get("seconds"))
+    console.heading(f"{command.app}: evaluate {the_run.path} on {split}")
+    with stages.stage("data", "Data"):
+        splits = _module(command, "data").load_splits(settings)
+    show_splits(splits)
+    with stages.stage("evaluate", "Evaluation"):
+        preprocessor, model = _load_trained(command, the_run)
+        metrics = _module(command, "evaluate").evaluate(settings, the_run, splits, split, preprocessor, model)
+    _save_metrics(the_run, split, metrics, stages)
+    console.metrics(metrics["metrics"], metrics["baselines"])
+    console.files({"metrics": the_run.metrics_path(split), **{p.stem: p for p in the_run.pictures()}})
+    if command.flags["json"]:
+        console.json(_read_json(the_run.metrics_path(split)))
+
+
+def export(command: Command) -> None:
+    """A trained run as the next version of its SavedModel, verified."""
+    console = get_console()
+    the_run = open_run(command.flags["run"], command.app)
+    console.heading(f"{command.app}: export {the_run.path}")
+    preprocessor, model = _load_trained(command, the_run)
+    version = _export(command, the_run, model, preprocessor)
+    console.files({"saved model": version}, commands_with_model(command, version.parent))
+    if command.flags["json"]:
+        console.json({"app": command.app, "run": the_run.path, "saved_model": version})
+
+
+def predict(command: Command) -> None:
+    """Answers of an exported model for new inputs; nothing of the application is imported."""
+    flags = command.flags
+    if flags["input"] is not None and command.arguments:
+        raise UserError("give the inputs either as words or as --input FILE, not both")
+    if flags["column"] is not None and flags["input"] is None:
+        raise UserError("--column names a column of --input FILE, which is missing")
+    _existing_model(flags["model"])
+    importlib.import_module("common.predict").run_predict(
+        flags["model"],
+        command.arguments,
+        input_path=flags["input"],
+        column=flags["column"],
+        explain=flags["explain"],
+        as_json=flags["json"],
+        app=command.app,
+    )
+
+
+def serve(command: Command) -> None:
+    """Answers over HTTP until it is stopped."""
+    flags = command.flags
+    _existing_model(flags["model"])
+    importlib.import_module("common.server.app").serve(
+        app=command.app,
+        model=flags["model"],
+        host=flags["host"],
+        port=flags["port"],
+        max_body_bytes=flags["max_body_bytes"],
+        max_batch=flags["max_batch"],
+    )
+
+
+def diagnose(command: Command) -> None:
+    """The picture of the gradient through time, of a trained run or of an untrained model of the settings."""
+    console, flags = get_console(), command.flags
+    if flags["run"] is None:
+        settings = command.resolve()
+        the_run = create_run(flags["runs"], command.app, settings)
+    else:
+        _refuse_settings(command, f"--run {flags['run']} brings its own settings")
+        the_run = open_run(flags["run"], command.app)
+        settings = the_run.config(command.config_class)
+    console.heading(f"{command.app}: gradient through time")
+    splits = _module(command, "data").load_splits(settings)
+    show_splits(splits)
+    preprocessor = _preprocessor_for(command, settings, the_run, splits)
+    model = None if flags["run"] is None else model_files.load_model(the_run.model_path, command.package)
+    result = _module(command, "diagnose").diagnose(settings, the_run, splits, preprocessor, model)
+    console.files({p.stem: p for p in the_run.pictures()})
+    if flags["json"]:
+        console.json(result)
+
+
+def config(command: Command) -> None:
+    """The effective settings as YAML on stdout, ready for `--config`."""
+    get_console().result(config_yaml(command.resolve()).rstrip("\n"))
+
+
+def _run_to_train(command: Command) -> tuple[Any, Run, bool]:
+    """Returns the settings, the run, and whether it is resumed."""
+    flags = command.flags
+    if flags["resume"] is None:
+        settings = command.resolve()
+        return settings, create_run(flags["runs"], command.app, settings, flags["name"]), False
+    _refuse_settings(command, f"--resume {flags['resume']} keeps the settings of the run", {"train.epochs"})
+    if flags["name"] is not None:
+        raise UserError("--resume continues a run under the name it has; leave --name out")
+    the_run = open_run(flags["resume"], command.app, trained=False)
+    settings = load_config(command.config_class, the_run.config_path)
+    if command.settings:
+        longer = resolve_config(command.config_class, config_file=the_run.config_path, overrides=command.settings)
+    else:
+        longer = settings
+    if the_run.finished and longer.train.epochs <= settings.train.epochs:
+        raise UserError(
+            f"{the_run.path} is finished with its {settings.train.epochs} epochs; to train on, raise "
+            f"--train.epochs above {settings.train.epochs}"
+        )
+    if longer != settings:
+        with the_run.lock():
+            the_run.note(trained=False, finished=False)
+            save_config(longer, the_run.config_path)
+    return longer, the_run, True
+
+
+def _refuse_settings(command: Command, reason: str, allowed: set[str] = frozenset()) -> None:
+    given = [name for name in ("preset", "config") if command.flags[name] is not None]
+    given += [path for path in command.settings if path not in allowed]
+    if given:
+        only = f" (only --{', --'.join(sorted(allowed))} may be given)" if allowed else ""
+        raise UserError(f"{reason}, so leave --{given[0]} out{only}")
+
+
+def _module(command: Command, name: str) -> ModuleType:
+    return importlib.import_module(f"{command.package}.{name}")
+
+
+def _preprocessor_for(command: Command, settings: Any, the_run: Run, splits: Any) -> Any:
+    """Returns what was learned from the training data: loaded from the run, or adapted now and saved."""
+    preprocessor_class = _module(command, "preprocessing").Preprocessor
+    if the_run.preprocessor_path.exists():  # whole, as atomic_directory made it
+        return preprocessor_class.load(the_run.preprocessor_path)
+    preprocessor = preprocessor_class.from_config(settings)
+    preprocessor.adapt(splits.train)
+    with atomic_directory(the_run.preprocessor_path) as temporary:
+        preprocessor.save(temporary)
+    return preprocessor
+
+
+def _load_trained(command: Command, the_run: Run) -> tuple[Any, Any]:
+    preprocessor = _module(command, "preprocessing").Preprocessor.load(the_run.preprocessor_path)
+    return preprocessor, model_files.load_model(the_run.model_path, command.package)
+
+
+def _export(command: Command, the_run: Run, model: Any, preprocessor: Any) -> Path:
+    serving = _module(command, "serving")
+    exporter = importlib.import_module("common.export")
+    metadata = {"run": the_run.path, "metrics": _read_json(the_run.metrics_path()).get("metrics")}
+    if hasattr(preprocessor, "label_names"):  # only applications that answer with labels have them
+        metadata["class_names"] = list(preprocessor.label_names)
+    return exporter.export_model(
+        command.app,
+        serving.endpoints(model, preprocessor),
+        serving.EXAMPLES,
+        command.flags["saved_models"],
+        metadata=metadata,
+        tracked=(preprocessor, model),
+    )
+
+
+def _existing_model(path: str) -> None:
+    # Before TensorFlow is imported, so that the person need not wait for this sentence.
+    if not Path(path).is_dir():
+        raise UserError(f"there is no exported model {path}; train or export writes one to saved_models")
+
+
+def _save_metrics(the_run: Run, split: str, metrics: dict[str, Any], stages: Stages) -> None:
+    metrics["seconds"] = {**metrics.get("seconds", {}), **stages.seconds}
+    write_json(the_run.metrics_path(split), metrics)
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    """Returns the content of a JSON file of the run; empty if it was not written yet."""
+    if not path.exists():
+        return {}
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise UserError(f"{path} is damaged; delete it and run evaluate again") from error

@@ -1,0 +1,1 @@
+"""An application without TensorFlow, to drive the command line in tests."""
