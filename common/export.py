@@ -75,8 +75,8 @@ def export_model(
 
     if keras.backend.backend() != "tensorflow":
         raise UserError(
-            f"a SavedModel is written on the TensorFlow backend, and KERAS_BACKEND is {keras.backend.backend()}; run "
-            "export with KERAS_BACKEND=tensorflow (model.keras of the run is the same for all backends)"
+            "a SavedModel is written on the TensorFlow backend, and KERAS_BACKEND is "
+            f"{keras.backend.backend()}; run export with KERAS_BACKEND=tensorflow (model.keras of the run is the same for all backends)"
         )
     if DEFAULT_ENDPOINT not in endpoints:
         raise ValueError(f"endpoints must hold {DEFAULT_ENDPOINT!r}, the one that servers use; got {sorted(endpoints)}")

@@ -36,7 +36,7 @@ class PredictionView:
 
     def show(self, answer: Mapping[str, Any]) -> None:
         """Writes an answer as `common.predict.predict` yields it."""
-        rest = {key: value for key, value in answer.items() if key not in ("text", "words", "bias")}
+        rest = {key: value for key, value in answer.items() if key not in ("text", "words", "bias", "classes", "score")}
         spans: list[Span] = [(fit(answer["text"], self._text_width), ""), ("  ", "")]
         # As wide as the longest label there is, so that the rows of a file stand in columns.
         width = max((columns(printable(name)) for v in rest.values() if isinstance(v, dict) for name in v), default=0)

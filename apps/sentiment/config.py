@@ -72,7 +72,9 @@ class DataConfig(ConfigModel):
 class PreprocessingConfig(ConfigModel):
     """From text to token numbers."""
 
-    max_tokens: int = option(30_000, "size of the vocabulary: the most frequent words are kept", unit="tokens", ge=3)
+    max_tokens: int = option(
+        30_000, "size of the vocabulary: the most frequent words are kept", unit="tokens", ge=3, le=2_000_000
+    )
     max_length: int = option(400, "longer texts are cut to this length", unit="tokens", ge=1)
     head_fraction: float = option(
         0.5,
@@ -82,6 +84,17 @@ class PreprocessingConfig(ConfigModel):
         le=1,
     )
     lowercase: bool = option(True, "treat capital and small letters alike")
+    phrase_length: int = option(
+        2,
+        "frequent phrases of up to this many words get vectors beside their words; 1 = none",
+        unit="words",
+        ge=1,
+        le=3,
+    )
+    max_phrases: int = option(120_000, "of each length, the most frequent phrases are kept", unit="phrases", ge=1)
+    phrase_min_count: int = option(
+        3, "phrases rarer than this in the training texts get no vector", unit="occurrences", ge=1
+    )
     length_buckets: int = option(
         5,
         "batches are padded to one of this many lengths; XLA compiles once for each",
@@ -97,12 +110,6 @@ class ModelConfig(ConfigModel):
 
     cell: Literal["simple_rnn", "gru", "lstm", "min_gru"] = option("min_gru", "the recurrent cell")
     embedding_dim: int = option(128, "length of a word's vector", unit="features", ge=1)
-    bigram_buckets: int = option(
-        131_072,
-        "vectors for pairs of neighbouring words, found by hashing; 0 = words only",
-        unit="vectors",
-        ge=0,
-    )
     units: int = option(128, "size of the state of each recurrent layer and direction", unit="features", ge=1)
     layers: int = option(1, "recurrent layers above each other", unit="layers", ge=1)
     bidirectional: bool = option(True, "read the text in both directions")
@@ -130,8 +137,8 @@ PRESETS: dict[str, dict[str, Any]] = {
     "tiny": {
         "data": {"name": "rotten_tomatoes", "limit": 512},
         "preprocessing": {"max_tokens": 2_000, "max_length": 32, "length_buckets": 2},
-        "model": {"embedding_dim": 16, "units": 8, "bigram_buckets": 1_024},
-        "train": {"epochs": 1, "checkpoint_every_steps": 0},
+        "model": {"embedding_dim": 16, "units": 8},
+        "train": {"epochs": 4, "learning_rate": 1e-2, "batch_size": 64, "checkpoint_every_steps": 0},
     },
     "base": {},
     # One batch without regularisation: the loss must go towards zero, or the model has a bug.

@@ -109,7 +109,7 @@ def make_evaluation_data(examples: LabelledTexts, preprocessor) -> BucketedBatch
 
 
 def tokenize(texts: np.ndarray, preprocessor) -> tf.RaggedTensor:
-    """What the network reads of each text: object `[n]` to ragged int32 `[n, (time)]`; two cores at work."""
+    """What the network reads of each text: object `[n]` to ragged int32 `[n, (time), phrase_length]`; two cores at work."""
     batches = as_dataset(texts).map(preprocessor.token_ids, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
     parts = list(batches)
     return tf.concat(parts, axis=0) if parts else tf.RaggedTensor.from_row_lengths(tf.zeros([0], tf.int32), [])

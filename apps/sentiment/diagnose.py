@@ -11,7 +11,8 @@ import numpy as np
 from apps.sentiment.config import Config
 from apps.sentiment.data import label_ids
 from apps.sentiment.model import CELLS, build_model
-from apps.sentiment.preprocessing import PAD_ID, Preprocessor, pad
+from apps.sentiment.preprocessing import Preprocessor, pad
+from apps.sentiment.vocabulary import PAD_ID
 from common.data.splits import Splits
 from common.layers import Bidirectional
 from common.runs import Run
@@ -39,7 +40,7 @@ def diagnose(config: Config, run: Run, splits: Splits, preprocessor: Preprocesso
     network = model.get_layer("sentiment") if model is not None else build_model(config, preprocessor)
     token_ids, labels = _examples(config, splits, preprocessor)
     vectors = keras.Model(network.inputs, network.get_layer("embedding_dropout").output)([token_ids])
-    vectors, mask = np.asarray(vectors), token_ids != PAD_ID
+    vectors, mask = np.asarray(vectors), token_ids[:, :, 0] != PAD_ID
     readout = fresh_readout(labels, config.model.units, len(preprocessor.label_names), config.train.seed)
 
     state = "trained" if model is not None else "untrained"
@@ -51,10 +52,10 @@ def diagnose(config: Config, run: Run, splits: Splits, preprocessor: Preprocesso
 
 
 def _examples(config, splits, preprocessor):
-    """Texts with at least one word: token ids int32 `[examples, time]` and labels int64 `[examples]`."""
+    """Texts with at least one word: token ids int32 `[examples, time, phrase_length]` and labels int64 `[examples]`."""
     texts, labels = splits.train.texts[: 4 * EXAMPLES], label_ids(splits.train, preprocessor.label_names)
     token_ids = pad(preprocessor.token_ids(list(texts))).numpy()[:, :LONGEST]
-    chosen = np.flatnonzero((token_ids != PAD_ID).any(axis=1))[:EXAMPLES]
+    chosen = np.flatnonzero((token_ids[:, :, 0] != PAD_ID).any(axis=1))[:EXAMPLES]
     return token_ids[chosen], labels[chosen]
 
 

@@ -3,22 +3,25 @@
 import keras
 from keras import ops
 
-from apps.sentiment.preprocessing import PAD_ID, UNKNOWN_ID
+from apps.sentiment.preprocessing import NO_PHRASE_ID
+from apps.sentiment.vocabulary import PAD_ID, UNKNOWN_ID
 
 
 @keras.saving.register_keras_serializable(package="unroll")
 class WordDropout(keras.layers.Layer):
     """In training, replaces words by the unknown word, so that no review is told by one word alone.
 
+    A phrase that holds a replaced word is no phrase any more.
+
     Args:
         rate: share of the words that is replaced, 0 to 1.
         seed: int or None.
 
     Call arguments:
-        token_ids: int32 `[batch, time]`; padding stays padding.
+        token_ids: int32 `[batch, time, phrase_length]`, from `Preprocessor`; padding stays padding.
 
     Returns:
-        int32 `[batch, time]`.
+        int32 `[batch, time, phrase_length]`.
 
     Reference:
         Iyyer et al. 2015, "Deep unordered composition rivals syntactic methods for text classification", ACL.
@@ -33,8 +36,14 @@ class WordDropout(keras.layers.Layer):
     def call(self, token_ids, training=None):
         if not training or not self.rate:
             return token_ids
-        dropped = keras.random.uniform(ops.shape(token_ids), seed=self.seed_generator) < self.rate
-        return ops.where(ops.logical_and(dropped, token_ids != PAD_ID), UNKNOWN_ID, token_ids)
+        words = token_ids[:, :, 0]  # [batch, time]
+        dropped = keras.random.uniform(ops.shape(words), seed=self.seed_generator) < self.rate
+        columns = [ops.where(ops.logical_and(dropped, words != PAD_ID), UNKNOWN_ID, words)]
+        for column in range(1, token_ids.shape[-1]):
+            earlier = ops.pad(dropped[:, :-column], [[0, 0], [column, 0]])  # the word `column` steps before
+            dropped = ops.logical_or(dropped, earlier)
+            columns.append(ops.where(dropped, NO_PHRASE_ID, token_ids[:, :, column]))
+        return ops.stack(columns, axis=-1)
 
     def compute_output_shape(self, token_ids_shape):
         return token_ids_shape
@@ -44,51 +53,41 @@ class WordDropout(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable(package="unroll")
-class BigramEmbedding(keras.layers.Layer):
-    """A vector for each pair of neighbouring words, by hashing: "not good" is one thing before the network reads a word.
-
-    Pairs that fall into the same bucket share a vector; with far more pairs than buckets the frequent ones win it.
+class PhraseEmbedding(keras.layers.Layer):
+    """The sum of the vectors of all phrases that end at a step: "not good" is one thing before the network reads a word.
 
     Args:
-        buckets: number of vectors.
+        phrases: number of phrase ids, the one for no phrase included.
         dim: size of a vector.
 
     Call arguments:
-        token_ids: int32 `[batch, time]`.
+        phrase_ids: int32 `[batch, time, phrases that may end here]`.
 
     Returns:
-        float `[batch, time, dim]`: at each step the vector of the word before and this word.
+        float `[batch, time, dim]`; zeros where no phrase ends.
 
     Reference:
         Joulin et al. 2017, "Bag of tricks for efficient text classification", arXiv:1607.01759; as the input of a recurrent
         network, the region embedding of Johnson and Zhang 2016, arXiv:1602.02373.
     """
 
-    def __init__(self, buckets, dim, **kwargs):
+    def __init__(self, phrases, dim, **kwargs):
         super().__init__(**kwargs)
-        self.buckets = buckets
+        self.phrases = phrases
         self.dim = dim
 
-    def build(self, token_ids_shape):
-        self.embeddings = self.add_weight(shape=(self.buckets, self.dim), name="embeddings", initializer="uniform")
+    def build(self, phrase_ids_shape):
+        self.embeddings = self.add_weight(shape=(self.phrases, self.dim), name="embeddings", initializer="uniform")
 
-    def call(self, token_ids):
-        previous = ops.pad(token_ids[:, :-1], [[0, 0], [1, 0]], constant_values=PAD_ID)
-        return ops.take(ops.cast(self.embeddings, self.compute_dtype), self.bucket(previous, token_ids), axis=0)
+    def call(self, phrase_ids):
+        vectors = ops.take(ops.cast(self.embeddings, self.compute_dtype), phrase_ids, axis=0)
+        return ops.sum(ops.where(ops.expand_dims(phrase_ids != NO_PHRASE_ID, -1), vectors, 0.0), axis=2)
 
-    def bucket(self, first_ids, second_ids):
-        """Bucket of a pair: int32 of equal shapes to int32 `[0, buckets)`; the mixer of MurmurHash3, wrapping around."""
-        mixed = first_ids * -1640531535 + second_ids
-        mixed = ops.bitwise_xor(mixed, ops.right_shift(mixed, 16)) * -2048144789
-        mixed = ops.bitwise_xor(mixed, ops.right_shift(mixed, 13)) * -1028477387
-        mixed = ops.bitwise_xor(mixed, ops.right_shift(mixed, 16))
-        return ops.mod(mixed, self.buckets)
-
-    def compute_output_shape(self, token_ids_shape):
-        return (*token_ids_shape, self.dim)
+    def compute_output_shape(self, phrase_ids_shape):
+        return (*phrase_ids_shape[:2], self.dim)
 
     def get_config(self):
-        return {**super().get_config(), "buckets": self.buckets, "dim": self.dim}
+        return {**super().get_config(), "phrases": self.phrases, "dim": self.dim}
 
 
 @keras.saving.register_keras_serializable(package="unroll")

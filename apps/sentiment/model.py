@@ -6,8 +6,9 @@ words and word pairs -> vectors -> recurrent layers, both directions -> pooling 
 import keras
 
 from apps.sentiment.config import Config
-from apps.sentiment.layers import BigramEmbedding, ScaledSum, WordDropout
-from apps.sentiment.preprocessing import PAD_ID, Preprocessor
+from apps.sentiment.layers import PhraseEmbedding, ScaledSum, WordDropout
+from apps.sentiment.preprocessing import Preprocessor
+from apps.sentiment.vocabulary import PAD_ID
 from common.layers import GRU, LSTM, Bidirectional, MinGRU, SequencePooling, SimpleRNN
 
 CELLS = {"simple_rnn": SimpleRNN, "gru": GRU, "lstm": LSTM, "min_gru": MinGRU}
@@ -17,23 +18,23 @@ def build_model(config: Config, preprocessor: Preprocessor) -> keras.Model:
     """Builds the recurrent network.
 
     Args:
-        config: only `config.model` and the seed are read.
+        config: only `config.model`, the length of phrases and the seed are read.
         preprocessor: adapted; gives the sizes of vocabulary and labels.
 
     Returns:
-        A model from `{"token_ids": int32 [batch, time]}`, 0 is padding, to logits float32 `[batch, classes]`.
+        A model from `{"token_ids": int32 [batch, time, phrase_length]}`, 0 is padding, to logits float32 `[batch, classes]`.
     """
     settings, seed = config.model, config.train.seed
-    token_ids = keras.Input((None,), dtype="int32", name="token_ids")
-    mask = keras.ops.not_equal(token_ids, PAD_ID)
+    phrase_length = config.preprocessing.phrase_length
+    token_ids = keras.Input((None, phrase_length), dtype="int32", name="token_ids")
+    mask = keras.ops.not_equal(token_ids[:, :, 0], PAD_ID)  # [batch, time]
 
-    words = WordDropout(settings.word_dropout, seed=seed, name="word_dropout")(token_ids)
-    sequence = keras.layers.Embedding(preprocessor.vocabulary_size, settings.embedding_dim, name="word_embedding")(
-        words
-    )  # [batch, time, embedding_dim]
-    if settings.bigram_buckets:
-        pairs = BigramEmbedding(settings.bigram_buckets, settings.embedding_dim, name="bigram_embedding")(words)
-        sequence = keras.layers.Add(name="word_and_bigram")([sequence, pairs])
+    kept = WordDropout(settings.word_dropout, seed=seed, name="word_dropout")(token_ids)
+    words = keras.layers.Embedding(preprocessor.vocabulary_size, settings.embedding_dim, name="word_embedding")
+    sequence = words(kept[:, :, 0])  # [batch, time, embedding_dim]
+    if phrase_length > 1:
+        phrases = PhraseEmbedding(preprocessor.phrase_count, settings.embedding_dim, name="phrase_embedding")
+        sequence = keras.layers.Add(name="words_and_phrases")([sequence, phrases(kept[:, :, 1:])])
     # The same features are dropped at every step: single ones would be guessed from their neighbours.
     sequence = keras.layers.SpatialDropout1D(settings.embedding_dropout, seed=seed, name="embedding_dropout")(sequence)
 
@@ -70,7 +71,7 @@ def with_fitted_scales(network: keras.Model, scales) -> keras.Model:
         A model of `token_ids` and, with a wide part, `wide_logits` float32 `[batch, classes]`, to logits.
     """
     network = keras.Model(network.input, network.output, name=network.name)  # without the optimizer it was trained with
-    token_ids = keras.Input((None,), dtype="int32", name="token_ids")
+    token_ids = keras.Input(network.input["token_ids"].shape[1:], dtype="int32", name="token_ids")
     inputs, parts = {"token_ids": token_ids}, [network({"token_ids": token_ids})]
     if len(scales) == 2:
         inputs["wide_logits"] = keras.Input((network.output_shape[-1],), name="wide_logits")

@@ -6,7 +6,6 @@ TensorFlow Serving without further libraries.
 
 from __future__ import annotations
 
-import collections
 import json
 from pathlib import Path
 
@@ -14,19 +13,24 @@ import numpy as np
 import tensorflow as tf
 
 from apps.sentiment.config import Config, PreprocessingConfig
+from apps.sentiment.vocabulary import FIRST_WORD_ID, KEY_BITS, PAD_ID, UNKNOWN_ID, WordCounter, keys_of_phrases
 from common.data.buckets import choose_boundaries
 from common.data.splits import sort_labels
 from common.data.text_datasets import as_dataset
 from common.errors import UserError
 
-PAD_ID, UNKNOWN_ID, FIRST_WORD_ID = 0, 1, 2
+NO_PHRASE_ID, FIRST_PHRASE_ID = 0, 1
 
-_HTML_BREAK = r"(?i)<br\s*/?>|</?p>"
+_ASCII = r"[\x00-\x7f]*"
+# Of other texts: spaces of all kinds, controls and private characters become spaces; soft hyphens, joiners, direction marks
+# and emoji variants vanish, or they would tear words apart or stand as words that nobody sees.
+_UNICODE_SPACE = r"[^\P{Z} ]|[\x{80}-\x{9f}\x{200b}\p{Co}]"
+_INVISIBLE = r"[\p{Cf}\x{fe00}-\x{fe0f}]"
+_BREAK = r"(?i)<br\s*/?>|</?p>|[\x00-\x08\x0b\x0e-\x1f\x7f]"
 _APOSTROPHES = "[\u2018\u2019\u201b\u0060\u00b4\u02bc]"
-_SPACES = r"[\s\p{Z}\p{C}]+"
 # Scripts written without spaces are read one character at a time.
 _SYMBOL = r"([^\p{L}\p{M}\p{N}\s']|[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Khmer}\p{Lao}\p{Myanmar}])"
-_QUOTES = r"(^|\s)'+|'+(\s|$)"  # apostrophes that are not inside a word
+_CLOSING_QUOTES, _OPENING_QUOTES = r"'+(\s|$)", r"(^|\s)'+"  # apostrophes that are not inside a word
 _LONGEST_NGRAM = 3
 _NGRAM_BUCKETS = 2**21
 _SPREAD = (0x369DEA0F31A53F85, 0x2545F4914F6CDD1D)  # odd numbers that send neighbours far apart; products wrap around
@@ -43,8 +47,8 @@ class Preprocessor(tf.Module):
         texts: tf.string `[batch]`, UTF-8; bytes that are not are replaced by U+FFFD.
 
     Returns:
-        `token_ids` int32 `[batch, time]`, 0 behind the end, where `time` is the longest of the batch and at least 1; and with
-        a wide part `wide_logits` float32 `[batch, classes]`.
+        `token_ids` int32 `[batch, time, phrase_length]`, 0 behind the end, where `time` is the longest of the batch and at
+        least 1 (see the method `token_ids`); and with a wide part `wide_logits` float32 `[batch, classes]`.
     """
 
     def __init__(self, config: PreprocessingConfig, wide: bool = False):
@@ -52,6 +56,7 @@ class Preprocessor(tf.Module):
         self.config = config
         self.wide = wide
         self.vocabulary: tuple[str, ...] = ()
+        self.phrases: tuple[str, ...] = ()
         self.label_names: tuple[str, ...] = ()
         self.length_boundaries: tuple[int, ...] = ()
         self.linear = None
@@ -70,23 +75,21 @@ class Preprocessor(tf.Module):
         Raises:
             UserError: if no word occurs `min_count` times.
         """
-        counts, lengths = collections.Counter(), []
+        counter = WordCounter()
         for words in as_dataset(train.texts).map(self.words, tf.data.AUTOTUNE):
-            counts.update(words.flat_values.numpy().tolist())
-            lengths.append(words.row_lengths().numpy())
-        frequent = [(-count, word) for word, count in counts.items() if count >= self.config.min_count]
-        if not frequent:
+            counter.add(words)
+        config = self.config
+        words = counter.frequent_words(config.max_tokens - FIRST_WORD_ID, config.min_count)
+        if not words:
             raise UserError(
-                f"no word occurs {self.config.min_count} times in the {len(train.texts)} training texts; "
+                f"no word occurs {config.min_count} times in the {len(train.texts)} training texts; "
                 "give more text or set --preprocessing.min_count 1"
             )
-        room = self.config.max_tokens - FIRST_WORD_ID
-        words = [word.decode("utf-8") for _, word in sorted(frequent)[:room]]  # ties in alphabetical order
-        lengths = np.minimum(np.concatenate(lengths), self.config.max_length)
-        boundaries = choose_boundaries(lengths, self.config.length_buckets)
-        if boundaries[-1] < self.config.max_length:  # texts to come may be longer
-            boundaries.append(self.config.max_length)
-        self._set(words, sort_labels(train.labels), boundaries)
+        phrases = counter.frequent_phrases(words, config.phrase_length, config.max_phrases, config.phrase_min_count)
+        boundaries = choose_boundaries(np.minimum(counter.lengths, config.max_length), config.length_buckets)
+        if boundaries[-1] < config.max_length:  # texts to come may be longer
+            boundaries.append(config.max_length)
+        self._set(words, phrases, sort_labels(train.labels), boundaries)
         if self.wide:
             from apps.sentiment.baselines import fit_ngram_linear
 
@@ -98,40 +101,72 @@ class Preprocessor(tf.Module):
         self._wide_weights = tf.Variable(linear.weights, trainable=False, name="wide_weights")  # [buckets, classes]
         self._wide_bias = tf.Variable(linear.bias, trainable=False, name="wide_bias")
 
-    def _set(self, vocabulary, label_names, length_boundaries):
-        self.length_boundaries = tuple(length_boundaries)
+    def _set(self, vocabulary, phrases, label_names, length_boundaries):
         self.vocabulary = tuple(vocabulary)
+        self.phrases = tuple(phrases)
         self.label_names = tuple(label_names)
-        keys = tf.constant(self.vocabulary, tf.string)
-        ids = tf.range(FIRST_WORD_ID, FIRST_WORD_ID + len(self.vocabulary), dtype=tf.int64)
-        self._table = tf.lookup.StaticHashTable(tf.lookup.KeyValueTensorInitializer(keys, ids), UNKNOWN_ID)
+        self.length_boundaries = tuple(length_boundaries)
+        self._word_table = _table(tf.constant(self.vocabulary, tf.string), FIRST_WORD_ID, UNKNOWN_ID)
+        keys = keys_of_phrases(self.phrases, self.vocabulary)
+        self._phrase_table = _table(tf.constant(keys, tf.int64), FIRST_PHRASE_ID, NO_PHRASE_ID)
         self._names = tf.constant(self.label_names, tf.string)
 
     @property
     def vocabulary_size(self) -> int:
-        """Number of token ids, padding and unknown included."""
+        """Number of word ids, padding and unknown included."""
         return len(self.vocabulary) + FIRST_WORD_ID
+
+    @property
+    def phrase_count(self) -> int:
+        """Number of phrase ids, the one for no phrase included."""
+        return len(self.phrases) + FIRST_PHRASE_ID
 
     def words(self, texts):
         """Words and punctuation marks: tf.string `[batch]` to ragged tf.string `[batch, (words)]`."""
-        texts = tf.strings.unicode_transcode(texts, "UTF-8", "UTF-8", errors="replace")
+        texts = tf.strings.regex_replace(texts, _BREAK, " ")  # first, because lowering stops at a NUL
+        ascii_only = tf.strings.regex_full_match(texts, _ASCII)
+        others = self._clean_unicode(tf.where(ascii_only, "", texts))  # slow, so only where it can change something
         if self.config.lowercase:
-            texts = tf.strings.lower(texts, encoding="utf-8")
+            texts = tf.strings.lower(texts)  # A to Z
+        texts = tf.where(ascii_only, texts, others)
         for pattern, replacement in (
-            (_HTML_BREAK, " "),
             (_APOSTROPHES, "'"),
             (_SYMBOL, r" \1 "),
-            (_SPACES, " "),
-            (_QUOTES, " ' "),
+            (_CLOSING_QUOTES, " ' "),
+            (_OPENING_QUOTES, " ' "),
         ):
             texts = tf.strings.regex_replace(texts, pattern, replacement)
         return tf.strings.split(texts)
 
+    def _clean_unicode(self, texts):
+        """Valid UTF-8 whose only white space is ASCII, without invisible characters, in small letters if configured."""
+        texts = tf.strings.unicode_transcode(texts, "UTF-8", "UTF-8", errors="replace")
+        if self.config.lowercase:
+            texts = tf.strings.lower(texts, encoding="utf-8")
+        return tf.strings.regex_replace(tf.strings.regex_replace(texts, _UNICODE_SPACE, " "), _INVISIBLE, "")
+
     def token_ids(self, texts):
-        """Numbers of the words, cut to `max_length`: tf.string `[batch]` to ragged int32 `[batch, (time)]`."""
+        """Numbers of the words, and of the phrases that end with them, cut to `max_length`.
+
+        Args:
+            texts: tf.string `[batch]`.
+
+        Returns:
+            Ragged int32 `[batch, (time), phrase_length]`: the number of the word, of the phrase of two words that ends with
+            it, of three, ...; `NO_PHRASE_ID` for a phrase that has none.
+        """
         words = self.words(texts)
-        words = tf.ragged.boolean_mask(words, self.kept(words))
-        return words.with_flat_values(tf.cast(self._table.lookup(words.flat_values), tf.int32))
+        ids = words.with_flat_values(self._word_table.lookup(words.flat_values))
+        words = tf.ragged.boolean_mask(ids, self.kept(words))
+        ids, rows = words.flat_values, words.value_rowids()  # [words of the batch]
+        columns, keys = [ids], ids
+        for length in range(2, self.config.phrase_length + 1):
+            # Of the phrase that ends here: the one that ended a word before, and this word. Nothing ends before the first.
+            keys = tf.concat([tf.zeros_like(keys[:1]), keys[:-1]], axis=0) * 2**KEY_BITS + ids
+            first_rows = tf.concat([tf.fill([length - 1], tf.constant(-1, tf.int64)), rows], axis=0)[: tf.size(rows)]
+            known = self._phrase_table.lookup(keys)
+            columns.append(tf.where(first_rows == rows, known, NO_PHRASE_ID))
+        return words.with_flat_values(tf.cast(tf.stack(columns, axis=1), tf.int32))
 
     def kept(self, words):
         """Which words the network sees: of texts longer than `max_length` head and tail; ragged bool like `words`."""
@@ -222,6 +257,7 @@ class Preprocessor(tf.Module):
             "label_names": list(self.label_names),
             "length_boundaries": self.length_boundaries,
             "vocabulary": self.vocabulary,
+            "phrases": self.phrases,
             "wide": self.wide,
         }
         if self.linear is not None:
@@ -235,7 +271,9 @@ class Preprocessor(tf.Module):
         """Reads what `save` wrote."""
         content = json.loads(Path(directory, "preprocessor.json").read_text(encoding="utf-8"))
         preprocessor = cls(PreprocessingConfig(**content["config"]), wide=content["wide"])
-        preprocessor._set(content["vocabulary"], content["label_names"], content["length_boundaries"])
+        preprocessor._set(
+            content["vocabulary"], content["phrases"], content["label_names"], content["length_boundaries"]
+        )
         if preprocessor.wide:
             from apps.sentiment.baselines import NgramLinear
 
@@ -244,6 +282,11 @@ class Preprocessor(tf.Module):
 
 
 def pad(ragged):
-    """Ragged int32 `[batch, (time)]` to dense `[batch, time]` with `PAD_ID` behind the end; `time` is at least 1."""
+    """Ragged int32 `[batch, (time), n]` to dense `[batch, time, n]`, `PAD_ID` behind the end; `time` is at least 1."""
     dense = ragged.to_tensor(PAD_ID)
-    return tf.pad(dense, [[0, 0], [0, tf.maximum(0, 1 - tf.shape(dense)[1])]], constant_values=PAD_ID)
+    return tf.pad(dense, [[0, 0], [0, tf.maximum(0, 1 - tf.shape(dense)[1])], [0, 0]], constant_values=PAD_ID)
+
+
+def _table(keys, first_id, default):
+    ids = tf.range(first_id, first_id + tf.size(keys, tf.int64), dtype=tf.int64)
+    return tf.lookup.StaticHashTable(tf.lookup.KeyValueTensorInitializer(keys, ids), default)

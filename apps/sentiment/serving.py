@@ -6,6 +6,8 @@ Raw text in, dictionaries out, as plain TensorFlow operations; no code of this r
 import keras
 import tensorflow as tf
 
+from apps.sentiment.vocabulary import PAD_ID
+
 # Texts that an export is tried with: short, long, empty, not ASCII.
 EXAMPLES = (
     "I laughed twice and cried once.",
@@ -31,9 +33,9 @@ def endpoints(model, preprocessor):
 
         `serving_default` returns `label` tf.string `[batch]`, `classes` tf.string and `probabilities` float32
         `[batch, classes]`. `explain` returns these and: `tokens` tf.string `[batch, words]`, empty behind the end;
-        `attributions` float32 `[batch, words]`, what each word added to the score; `offset` float32 `[batch]`, what no word
+        `attributions` float32 `[batch, words]`, what each word added to the score; `bias` float32 `[batch]`, what no word
         accounts for; `score` float32 `[batch]`, the logit of the label minus the mean of the others. Attributions and
-        offset add up to the score.
+        bias add up to the score.
     """
 
     def classify(text):
@@ -44,9 +46,9 @@ def endpoints(model, preprocessor):
 
 
 class Explainer:
-    """Integrated gradients from a text of the same length without any words, on the vectors of words and word pairs.
+    """Integrated gradients from a text of the same length without any words, on the vectors of words and phrases.
 
-    The wide part is linear: the weight of an n-gram is shared out evenly among its words, exactly.
+    What a phrase adds is said of its last word. The wide part is linear: the weight of an n-gram is shared out evenly among its words, exactly.
 
     Reference:
         Sundararajan et al. 2017, "Axiomatic attribution for deep networks", arXiv:1703.01365.
@@ -75,7 +77,7 @@ class Explainer:
             **self.preprocessor.invert(logits),
             "tokens": words.to_tensor(""),
             "attributions": attributions.to_tensor(0.0),
-            "offset": score - tf.reduce_sum(attributions, axis=-1),
+            "bias": score - tf.reduce_sum(attributions, axis=-1),
             "score": score,
         }
 
@@ -104,7 +106,7 @@ class Explainer:
         per_step = tf.reduce_sum(vectors * total, axis=-1) * (self.scales[0] / INTEGRATION_STEPS)  # [batch, time]
         kept = self.preprocessor.kept(words)  # words that the network saw
         places = tf.where(kept.flat_values)
-        seen = tf.boolean_mask(per_step, token_ids != 0)
+        seen = tf.boolean_mask(per_step, token_ids[:, :, 0] != PAD_ID)
         return tf.scatter_nd(places, seen, tf.shape(kept.flat_values, tf.int64))
 
     def _of_wide_part(self, words, direction):

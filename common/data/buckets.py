@@ -50,12 +50,12 @@ class BucketedBatches:
     """Padded batches of integer sequences with one label each.
 
     Args:
-        sequences: `tf.RaggedTensor`, int32 `[examples, (time)]`.
+        sequences: `tf.RaggedTensor`, int32 `[examples, (time), ...]`.
         labels: int32 `[examples]`.
         boundaries: ascending lengths; none of the sequences is longer than the last one.
         batch_size: examples in a batch.
         seed: of the order.
-        name: key of the sequences in the batches, which are `({name: int32 [batch, boundary]}, int32 [batch], ...)`.
+        name: key of the sequences in the batches, which are `({name: int32 [batch, boundary, ...]}, int32 [batch], ...)`.
 
     Raises:
         ValueError: if a sequence is longer than the last boundary.
@@ -71,7 +71,9 @@ class BucketedBatches:
         self.batch_size = batch_size
         self.seed = seed
         self.name = name
-        self._values, self._starts = sequences.flat_values, sequences.row_starts()
+        values = sequences.values
+        self._padded_values = tf.concat([tf.zeros_like(values[:1]), values], axis=0)  # the first one is padding
+        self._starts = sequences.row_starts()
         self._row_lengths = sequences.row_lengths()
         self._labels = tf.constant(labels, tf.int32)
         self._bucket = np.searchsorted(self.boundaries, self.lengths)
@@ -139,8 +141,8 @@ class BucketedBatches:
             steps = tf.range(length)
             positions = tf.gather(self._starts, real)[:, None] + steps[None, :]
             inside = steps[None, :] < lengths[:, None]
-            values = tf.gather(self._values, tf.where(inside, positions, 0))
-            return finish({self.name: tf.where(inside, values, 0)}, tf.gather(self._labels, real), rows)
+            values = tf.gather(self._padded_values, tf.where(inside, positions + 1, 0))
+            return finish({self.name: values}, tf.gather(self._labels, real), rows)
 
         signature = (tf.TensorSpec([None], tf.int64), tf.TensorSpec([], tf.int64))
         dataset = tf.data.Dataset.from_generator(plan, output_signature=signature)
