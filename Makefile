@@ -49,8 +49,9 @@ format: $(STAMP) ## rewrite the code in the common style
 	$(RUN) -m ruff check --fix .
 	$(RUN) -m ruff format .
 
-clean: ## remove caches and prepared data; runs, exports and .venv stay
+clean: ## remove caches, prepared data and what killed processes left; runs, exports and .venv stay
 	rm -rf .cache .pytest_cache .ruff_cache build *.egg-info
+	find . -name '.tmp-*' -not -path './.venv/*' -not -path './.git/*' -prune -exec rm -rf {} +
 	find . -name __pycache__ -type d -not -path './.venv/*' -prune -exec rm -rf {} +
 
 distclean: clean ## the same, and .venv

@@ -17,6 +17,7 @@ from common.command import Command
 from common.config import ConfigModel, unknown_setting
 from common.config_options import options_of, show
 from common.errors import UserError
+from common.native_log import lower_native_log_level
 from common.spelling import did_you_mean, listed
 
 
@@ -39,8 +40,7 @@ def main(
     try:
         command = parse(app, package, config, presets, sys.argv[1:] if argv is None else argv)
         if command is not None:
-            # TensorFlow reads this once, at its import: warnings stay, the greetings of the CPU do not.
-            os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+            lower_native_log_level()
             from common import verbs
 
             verbs.run(command)

@@ -100,7 +100,7 @@ def resolve_config(
     if config_file is not None:
         settings |= _read_yaml(config_class, Path(config_file))
     settings |= _flatten(config_class, overrides or {}, lambda path: "command line")
-    values = {}
+    values = {path: known.default for path, known in options_of(config_class).items() if not known.required}
     for path, setting in settings.items():
         known = options_of(config_class)[path]
         values[path] = known.from_text(setting.value) if isinstance(setting.value, str) else setting.value

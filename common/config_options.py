@@ -4,9 +4,9 @@ meaning.
 The command line's help and the sentences about wrong values are both made from this, so they cannot disagree.
 """
 
+import functools
 import types
 from dataclasses import dataclass
-from functools import cache
 from typing import Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel
@@ -125,7 +125,7 @@ def show(value: Any) -> str:
     return repr(text) if not text or any(c.isspace() or not c.isprintable() for c in text) else text
 
 
-@cache
+@functools.cache
 def options_of(config_class: type[BaseModel]) -> dict[str, Option]:
     """Returns every setting of a configuration class by its dotted path, in the order they are written."""
     options: dict[str, Option] = {}
@@ -136,11 +136,14 @@ def options_of(config_class: type[BaseModel]) -> dict[str, Option]:
         else:
             for path, option in options_of(section).items():
                 full = f"{name}.{path}"
-                options[full] = Option(**{**vars(option), "path": full})
+                default = option.default
+                if isinstance(info.default, BaseModel):  # an application's own defaults of a common section
+                    default = functools.reduce(getattr, path.split("."), info.default)
+                options[full] = Option(**{**vars(option), "path": full, "default": default})
     return options
 
 
-@cache
+@functools.cache
 def sections_of(config_class: type[BaseModel]) -> dict[str, str]:
     """Returns the first line of every section's docstring by the section's dotted path."""
     sections: dict[str, str] = {}

@@ -103,6 +103,34 @@ def export_model(
         raise
 
 
+def export_on_tensorflow(package: str, run: Path, saved_models_dir: str | os.PathLike[str]) -> Path:
+    """Exports a run in a process of its own, for a process whose Keras runs on another backend.
+
+    `model.keras` is the same for all backends; a SavedModel is TensorFlow's.
+
+    Args:
+        package: The application's package, e.g. `apps.sentiment`.
+        run: The run directory, with the trained model.
+        saved_models_dir: The folder of all exported models.
+
+    Raises:
+        UserError: What that process says the person can mend.
+        RuntimeError: If it fails otherwise.
+    """
+    words = ["export", "--run", str(run), "--saved_models", os.fspath(saved_models_dir), "--json"]
+    done = subprocess.run(
+        [sys.executable, "-m", package, *words],
+        env=os.environ | {"KERAS_BACKEND": "tensorflow"},
+        capture_output=True,
+        text=True,
+    )
+    if done.returncode == 2:
+        raise UserError(done.stderr.strip().splitlines()[-1].removeprefix("error: "))
+    if done.returncode != 0:
+        raise RuntimeError(f"the export on TensorFlow ended with {done.returncode}:\n{done.stderr}")
+    return Path(json.loads(done.stdout.splitlines()[-1])["saved_model"])
+
+
 def _write(endpoints: Mapping[str, Endpoint], tracked: Iterable[Any], directory: Path) -> dict[str, Callable]:
     """Writes the SavedModel; returns the traced function of every endpoint, `serving_default` first."""
     import keras

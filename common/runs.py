@@ -17,6 +17,7 @@ import importlib.metadata
 import json
 import os
 import platform
+import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -196,10 +197,14 @@ def open_run(path: str | os.PathLike[str], app: str, *, trained: bool = True) ->
     run = Run(path, app)
     if trained and not run.trained:
         raise UserError(
-            f"the training in {path} has not ended, so there is no model yet; continue it with "
-            f"python -m apps.{app} train --resume {path}"
+            f"the training in {path} has not ended, so there is no model yet; continue it with {resume_command(run)}"
         )
     return run
+
+
+def resume_command(run: Run) -> str:
+    """Returns what to type to go on with a training."""
+    return f"python -m apps.{run.app} train --resume {shlex.quote(str(run.path))}"
 
 
 def _read_info(path: Path) -> dict[str, Any]:

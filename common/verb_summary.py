@@ -11,6 +11,7 @@ from typing import Any
 from common.command import Command
 from common.config import changed_settings
 from common.console import get_console, show_seconds
+from common.native_log import hold_back_native_log
 from common.runs import Run
 
 
@@ -36,7 +37,8 @@ class Stages:
 
 def device_line() -> str:
     """Returns what the training will run on."""
-    import tensorflow as tf
+    with hold_back_native_log():
+        import tensorflow as tf
 
     names = [
         tf.config.experimental.get_device_details(device).get("device_name", device.name)

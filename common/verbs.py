@@ -7,7 +7,7 @@ to be right.
 
 import importlib
 import json
-import shlex
+import sys
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -18,7 +18,8 @@ from common.config import config_yaml, load_config, resolve_config, save_config
 from common.console import Console, get_console, use_console
 from common.errors import UserError
 from common.files import atomic_directory, write_json
-from common.runs import Run, create_run, open_run
+from common.native_log import hold_back_native_log
+from common.runs import Run, create_run, open_run, resume_command
 from common.verb_summary import (
     Stages,
     commands_with_model,
@@ -55,9 +56,8 @@ def train(command: Command) -> None:
     try:
         with the_run.lock():
             _train(command, settings, the_run, resume)
-    except KeyboardInterrupt:
-        resume_command = f"python -m apps.{command.app} train --resume {shlex.quote(str(the_run.path))}"
-        raise KeyboardInterrupt(f"continue with: {resume_command}") from None
+    except KeyboardInterrupt as stop:
+        raise KeyboardInterrupt(str(stop) or f"continue with: {resume_command(the_run)}") from None
     if command.flags["json"]:
         console.json(_read_json(the_run.metrics_path()))
 
@@ -219,7 +219,8 @@ def _refuse_settings(command: Command, reason: str, allowed: set[str] = frozense
 
 
 def _module(command: Command, name: str) -> ModuleType:
-    return importlib.import_module(f"{command.package}.{name}")
+    with hold_back_native_log():  # the first of them imports TensorFlow
+        return importlib.import_module(f"{command.package}.{name}")
 
 
 def _preprocessor_for(command: Command, settings: Any, the_run: Run, splits: Any) -> Any:
@@ -240,8 +241,11 @@ def _load_trained(command: Command, the_run: Run) -> tuple[Any, Any]:
 
 
 def _export(command: Command, the_run: Run, model: Any, preprocessor: Any) -> Path:
-    serving = _module(command, "serving")
     exporter = importlib.import_module("common.export")
+    keras = sys.modules.get("keras")  # imported by whatever trained or loaded the model
+    if keras is not None and keras.backend.backend() != "tensorflow":
+        return exporter.export_on_tensorflow(command.package, the_run.path, command.flags["saved_models"])
+    serving = _module(command, "serving")
     metadata = {"run": the_run.path, "metrics": _read_json(the_run.metrics_path()).get("metrics")}
     if hasattr(preprocessor, "label_names"):  # only applications that answer with labels have them
         metadata["class_names"] = list(preprocessor.label_names)

@@ -85,7 +85,7 @@ class PreprocessingConfig(ConfigModel):
     )
     lowercase: bool = option(True, "treat capital and small letters alike")
     phrase_length: int = option(
-        2,
+        3,
         "frequent phrases of up to this many words get vectors beside their words; 1 = none",
         unit="words",
         ge=1,
@@ -113,12 +113,13 @@ class ModelConfig(ConfigModel):
     units: int = option(128, "size of the state of each recurrent layer and direction", unit="features", ge=1)
     layers: int = option(1, "recurrent layers above each other", unit="layers", ge=1)
     bidirectional: bool = option(True, "read the text in both directions")
+    bag: bool = option(True, "add the sum of the vectors of words and phrases to what the recurrent layers found")
     pooling: Literal["max", "mean", "last", "attention", "max_mean"] = option(
         "max", "how the states of all steps become one vector"
     )
     dropout: float = option(0.5, "share of features dropped before the classifier and between layers", ge=0, lt=1)
-    embedding_dropout: float = option(0.3, "share of embedding features dropped", ge=0, lt=1)
-    word_dropout: float = option(0.1, "share of words replaced by the unknown word", ge=0, lt=1)
+    embedding_dropout: float = option(0.4, "share of embedding features dropped, the same in a whole text", ge=0, lt=1)
+    word_dropout: float = option(0.2, "share of words replaced by the unknown word", ge=0, lt=1)
     recurrent_dropout: float = option(0.0, "share of the state dropped on its way to the next step", ge=0, lt=1)
     wide: bool = option(False, "add the weighted word n-grams beside the recurrent part")
 
@@ -129,7 +130,7 @@ class Config(ConfigModel):
     data: DataConfig = DataConfig()
     preprocessing: PreprocessingConfig = PreprocessingConfig()
     model: ModelConfig = ModelConfig()
-    train: TrainConfig = TrainConfig()
+    train: TrainConfig = TrainConfig(epochs=3, batch_size=64, learning_rate=2e-3, schedule="linear", epsilon=1e-5)
 
 
 PRESETS: dict[str, dict[str, Any]] = {

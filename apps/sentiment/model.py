@@ -31,16 +31,22 @@ def build_model(config: Config, preprocessor: Preprocessor) -> keras.Model:
 
     kept = WordDropout(settings.word_dropout, seed=seed, name="word_dropout")(token_ids)
     words = keras.layers.Embedding(preprocessor.vocabulary_size, settings.embedding_dim, name="word_embedding")
-    sequence = words(kept[:, :, 0])  # [batch, time, embedding_dim]
+    vectors = words(kept[:, :, 0])
     if phrase_length > 1:
         phrases = PhraseEmbedding(preprocessor.phrase_count, settings.embedding_dim, name="phrase_embedding")
-        sequence = keras.layers.Add(name="words_and_phrases")([sequence, phrases(kept[:, :, 1:])])
+        vectors = keras.layers.Add(name="words_and_phrases")([vectors, phrases(kept[:, :, 1:])])
     # The same features are dropped at every step: single ones would be guessed from their neighbours.
-    sequence = keras.layers.SpatialDropout1D(settings.embedding_dropout, seed=seed, name="embedding_dropout")(sequence)
+    drop = keras.layers.SpatialDropout1D(settings.embedding_dropout, seed=seed, name="embedding_dropout")
+    vectors = drop(vectors)  # [batch, time, embedding_dim]
 
+    sequence = vectors
     for index in range(settings.layers):
         sequence = recurrent_layer(settings, seed, index)(sequence, mask=mask)  # [batch, time, units or 2·units]
     pooled = SequencePooling(settings.pooling, name="pooling")(sequence, mask=mask)
+    if settings.bag:
+        # What needs no order need not go through the recurrent layers (Lai et al. 2015; Joulin et al. 2017).
+        bag = SequencePooling("sqrtn", name="bag")(vectors, mask=mask)
+        pooled = keras.layers.Concatenate(name="pooling_and_bag")([pooled, bag])
     pooled = keras.layers.Dropout(settings.dropout, seed=seed, name="dropout")(pooled)
     logits = keras.layers.Dense(len(preprocessor.label_names), dtype="float32", name="logits")(pooled)
     return keras.Model({"token_ids": token_ids}, logits, name="sentiment")

@@ -32,7 +32,7 @@ _APOSTROPHES = "[\u2018\u2019\u201b\u0060\u00b4\u02bc]"
 _SYMBOL = r"([^\p{L}\p{M}\p{N}\s']|[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Khmer}\p{Lao}\p{Myanmar}])"
 _CLOSING_QUOTES, _OPENING_QUOTES = r"'+(\s|$)", r"(^|\s)'+"  # apostrophes that are not inside a word
 _LONGEST_NGRAM = 3
-_NGRAM_BUCKETS = 2**21
+_NGRAM_BUCKETS = 2**22
 _SPREAD = (0x369DEA0F31A53F85, 0x2545F4914F6CDD1D)  # odd numbers that send neighbours far apart; products wrap around
 
 
@@ -186,7 +186,8 @@ class Preprocessor(tf.Module):
     def wide_logits(self, texts):
         """Logits of the linear n-gram model: tf.string `[batch]` to float32 `[batch, classes]`."""
         rows, ngrams = self.ngram_ids(texts)
-        return tf.math.unsorted_segment_sum(self.wide_weights(ngrams), rows, tf.size(texts)) + self._wide_bias
+        size = tf.size(texts)
+        return tf.math.unsorted_segment_sqrt_n(self.wide_weights(ngrams), rows, size) + self._wide_bias
 
     def wide_logits_of(self, texts):
         """`wide_logits` of many texts: object `[n]` to float32 NumPy `[n, classes]`."""

@@ -115,8 +115,11 @@ class Explainer:
         pairs = tf.concat([pair for _, _, pair in found], axis=0)
         distinct, index, counts = tf.unique_with_counts(pairs)
         buckets = self.preprocessor.ngram_buckets
+        rows = distinct // buckets
         weights = self.preprocessor.wide_weights(distinct % buckets)  # [distinct, classes]
-        scores = tf.reduce_sum(weights * tf.gather(direction, distinct // buckets), axis=-1) * self.scales[1]
+        scores = tf.reduce_sum(weights * tf.gather(direction, rows), axis=-1) * self.scales[1]
+        ngrams_of_text = tf.math.unsorted_segment_sum(tf.ones_like(scores), rows, words.nrows())
+        scores /= tf.sqrt(tf.gather(ngrams_of_text, rows))
         # An n-gram counts once however often it occurs, so its occurrences share its weight.
         shares = tf.split(tf.gather(scores / tf.cast(counts, tf.float32), index), [tf.size(p) for _, _, p in found])
         size = tf.size(words.flat_values)

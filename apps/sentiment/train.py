@@ -48,8 +48,8 @@ def train(config: Config, run: Run, splits: Splits, preprocessor: Preprocessor, 
     console.model(network)
     network.compile(
         optimizer=make_optimizer(config.train, training_data.steps_per_epoch * config.train.epochs),
-        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         # Weighted, because the rows that fill up a batch of validation have weight 0.
+        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction="mean_with_sample_weight"),
         weighted_metrics=[
             keras.metrics.SparseCategoricalAccuracy(name="accuracy"),
             keras.metrics.SparseCategoricalCrossentropy(name="log_loss", from_logits=True),

@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-POOLING_MODES = ("max", "mean", "max_mean", "last", "attention")
+POOLING_MODES = ("max", "mean", "max_mean", "sqrtn", "last", "attention")
 
 
 @keras.saving.register_keras_serializable(package="unroll")
@@ -11,7 +11,7 @@ class SequencePooling(keras.layers.Layer):
     """Pools `[batch, time, features]` over the real steps.
 
     Args:
-        mode: `max`, `mean`, both joined (`max_mean`), `last` (the last real step), or `attention` (a mean whose weights
+        mode: `max`, `mean`, both joined (`max_mean`), `sqrtn` (the sum over the root of the number of steps), `last` (the last real step), or `attention` (a mean whose weights
             are a softmax over time of a learned score).
 
     Call arguments:
@@ -58,6 +58,10 @@ class SequencePooling(keras.layers.Layer):
     def _mean(self, sequence, mask):
         mask = ops.cast(mask, sequence.dtype)
         return ops.sum(sequence * mask, axis=1) / ops.maximum(ops.sum(mask, axis=1), 1.0)
+
+    def _sqrtn(self, sequence, mask):
+        mask = ops.cast(mask, sequence.dtype)
+        return ops.sum(sequence * mask, axis=1) / ops.sqrt(ops.maximum(ops.sum(mask, axis=1), 1.0))
 
     def _last(self, sequence, mask):
         steps = ops.arange(1, ops.shape(sequence)[1] + 1)[None, :, None]

@@ -41,7 +41,8 @@ class RecurrentLayer(keras.layers.Layer):
         state where there is none). Padding anywhere, and rows without any real step, never change other results.
 
     Raises:
-        ValueError: for an unknown `dropout_mode`, a fraction outside of 0 to 1, or both `mask` and `lengths`.
+        ValueError: for an unknown `dropout_mode`, a fraction outside of 0 to 1, both `mask` and `lengths`, a sequence without
+            any step, or a sequence, mask or number of states that does not fit.
     """
 
     cell_class = None
@@ -89,6 +90,7 @@ class RecurrentLayer(keras.layers.Layer):
             self.cell.build((sequence_shape[0], sequence_shape[-1]))
 
     def call(self, sequence, initial_state=None, mask=None, lengths=None, training=None):
+        self._check_call(sequence, initial_state, mask)
         batch, time = ops.shape(sequence)[0], ops.shape(sequence)[1]
         steps_mask = self._time_major_mask(sequence, mask, lengths)  # [time, batch, 1]
         sequence = self._drop_inputs(sequence, training)
@@ -125,6 +127,21 @@ class RecurrentLayer(keras.layers.Layer):
             mask,
             recurrent_dropout_mask,
         )
+
+    def _check_call(self, sequence, initial_state, mask):
+        """Raises ValueError for what would fail later, far from its cause."""
+        name, shape = type(self).__name__, tuple(sequence.shape)
+        if len(shape) != 3:
+            raise ValueError(f"{name}: the sequence must be [batch, time, features], got shape {shape}")
+        if shape[1] == 0:
+            raise ValueError(f"{name}: the sequence must have at least one step of time, got shape {shape}")
+        if initial_state is not None and len(_as_list(initial_state)) != len(self.cell.state_names):
+            expected, given = len(self.cell.state_names), len(_as_list(initial_state))
+            raise ValueError(f"{name}: initial_state must be a list of {expected} (one for each state), got {given}")
+        if mask is not None and not _fits(tuple(mask.shape), shape[:2]):
+            raise ValueError(
+                f"{name}: mask must be [batch, time] of a sequence of shape {shape}, got {tuple(mask.shape)}"
+            )
 
     def _time_major_mask(self, sequence, mask, lengths):
         batch, time = ops.shape(sequence)[0], ops.shape(sequence)[1]
@@ -173,6 +190,11 @@ class RecurrentLayer(keras.layers.Layer):
             "dropout_mode": self.dropout_mode,
             "seed": self.seed,
         }
+
+
+def _fits(shape, other):
+    """Whether shapes are equal as far as they are known."""
+    return len(shape) == len(other) and all(None in pair or pair[0] == pair[1] for pair in zip(shape, other))
 
 
 def _as_list(value):

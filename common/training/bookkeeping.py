@@ -11,7 +11,7 @@ import numpy as np
 from common.config_sections import TrainConfig
 from common.errors import UserError
 from common.files import atomic_write
-from common.runs import Run
+from common.runs import Run, resume_command
 from common.training.averaging import innermost
 from common.training.checkpoints import Checkpoints, TrainingState
 from common.training.interrupt import Interrupt
@@ -165,9 +165,8 @@ def how_to_resume(checkpoints: Checkpoints, run: Run) -> str:
     """Returns a sentence for a person who has stopped a training."""
     newest = checkpoints.newest()
     if newest is None:
-        return "stopped before the first checkpoint"
-    command = f"python -m apps.{run.app} train --resume {run.path}"
-    return f"stopped; step {newest.name} is saved, continue with: {command}"
+        return f"nothing is saved yet, start again with: {resume_command(run)}"
+    return f"step {newest.name} is saved, continue with: {resume_command(run)}"
 
 
 def _advice(config: TrainConfig) -> str:

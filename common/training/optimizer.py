@@ -161,6 +161,7 @@ def make_optimizer(train_config: TrainConfig, total_steps: int) -> MeasuredAdam:
         learning_rate,
         weight_average=train_config.weight_average,
         beta_1=train_config.beta_1,
+        epsilon=train_config.epsilon,
         weight_decay=train_config.weight_decay or None,
         global_clipnorm=train_config.clip_norm or None,
     )

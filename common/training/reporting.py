@@ -20,7 +20,9 @@ class Progress(Protocol):
 class TrainingConsole(Protocol):
     """The part of `common.console.Console` that training needs."""
 
-    def progress(self, total: int | None, description: str) -> contextlib.AbstractContextManager[Progress]: ...
+    def progress(
+        self, total: int | None, description: str, start: int = 0
+    ) -> contextlib.AbstractContextManager[Progress]: ...
 
     def line(self, text: str = "") -> None: ...
 
@@ -69,7 +71,7 @@ class Reporting(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch: int, logs=None) -> None:
         self._first, self._epoch, self._metrics = self._state.step, epoch, {}
-        self._show(self._steps_per_epoch, self._title())
+        self._show(self._steps_per_epoch, self._title(), start=self._first)
 
     def on_train_batch_begin(self, batch: int, logs=None) -> None:
         step = self._first + batch
@@ -112,9 +114,9 @@ class Reporting(keras.callbacks.Callback):
     def _title(self) -> str:
         return f"epoch {self._epoch + 1}/{self._epochs}"
 
-    def _show(self, total: int | None, description: str) -> None:
+    def _show(self, total: int | None, description: str, start: int = 0) -> None:
         self.close()
-        self._progress = self._shown.enter_context(self._console.progress(total, description))
+        self._progress = self._shown.enter_context(self._console.progress(total, description, start=start))
 
 
 def read_metrics(model: keras.Model) -> dict[str, float]:

@@ -246,7 +246,7 @@ def test_a_bug_keeps_its_traceback(run_main, monkeypatch):
         run_main("train")
 
 
-@pytest.mark.parametrize(("before", "after"), [(None, "2"), ("0", "0")])
+@pytest.mark.parametrize(("before", "after"), [(None, "3"), ("0", "0")])
 def test_tensorflow_is_quiet_unless_the_person_wants_it_loud(run_main, monkeypatch, before, after):
     if before is None:
         monkeypatch.delenv("TF_CPP_MIN_LOG_LEVEL", raising=False)

@@ -27,13 +27,19 @@ def dense_reference(x, positive, smoothing, c):
     """NB-SVM from its definition: the log-count ratio, then liblinear's objective by a general minimizer."""
     p, q = smoothing + x[positive].sum(axis=0), smoothing + x[~positive].sum(axis=0)
     r = np.log((p / p.sum()) / (q / q.sum()))
-    features, signs = np.c_[x * r, np.ones(len(x))], np.where(positive, 1.0, -1.0)
+    unit = np.sqrt(x.sum() / len(x))
+    features, signs = np.c_[unit * scaled(x) * r, np.ones(len(x))], np.where(positive, 1.0, -1.0)
 
     def objective(w):  # liblinear's bias is a weight like any other, and regularised, too
         return 0.5 * w @ w + c * np.sum(np.logaddexp(0, -signs * (features @ w)))
 
     w = optimize.minimize(objective, np.zeros(features.shape[1]), method="BFGS").x
-    return w[:-1] * r, w[-1]
+    return unit * w[:-1] * r, w[-1]
+
+
+def scaled(x):
+    """Rows over the root of the number of their n-grams."""
+    return x / np.sqrt(np.maximum(x.sum(axis=1, keepdims=True), 1))
 
 
 @pytest.mark.parametrize("c", [0.3, 3.0])
@@ -42,7 +48,7 @@ def test_two_classes_equal_the_dense_reference(c):
     matrix = ngram_matrix(row_ids, ngram_ids, len(labels), 12)
     model = NgramLinear.fit(matrix, labels, 2, regularisation=c)
     weights, bias = dense_reference(matrix.toarray(), labels == 1, 1.0, c)
-    expected = special.expit(matrix.toarray() @ weights + bias)
+    expected = special.expit(scaled(matrix.toarray()) @ weights + bias)
     np.testing.assert_allclose(model.probabilities(matrix)[:, 1], expected, atol=0.01)
     np.testing.assert_allclose(model.weights[:, 1] - model.weights[:, 0], weights, atol=0.02)
 
@@ -53,11 +59,12 @@ def test_more_classes_are_one_against_the_rest():
     model = NgramLinear.fit(matrix, labels, 3)
     for k in range(3):
         weights, bias = dense_reference(matrix.toarray(), labels == k, 1.0, 0.3)
-        np.testing.assert_allclose(model.logits(matrix)[:, k], matrix.toarray() @ weights + bias, atol=0.03)
+        expected = scaled(matrix.toarray()) @ weights + bias
+        np.testing.assert_allclose(model.logits(matrix)[:, k], expected, atol=0.03)
     np.testing.assert_allclose(model.probabilities(matrix).sum(axis=1), 1)
 
 
-def test_logits_are_the_sum_of_the_weights_of_the_ngrams_present():
+def test_logits_are_the_scaled_sum_of_the_weights_of_the_ngrams_present():
     """The wide part of the network computes just this sum inside TensorFlow."""
     row_ids, ngram_ids, labels = toy(classes=3)
     matrix = ngram_matrix(row_ids, ngram_ids, len(labels), 12)
@@ -66,31 +73,8 @@ def test_logits_are_the_sum_of_the_weights_of_the_ngrams_present():
     assert model.weights.shape == (12, 3) and model.bias.shape == (3,)
     for row in range(5):
         present = sorted(set(ngram_ids[row_ids == row]))
-        expected = sum((model.weights[i] for i in present), start=model.bias.copy())
+        expected = model.weights[present].sum(axis=0) / np.sqrt(len(present)) + model.bias
         np.testing.assert_allclose(model.logits(matrix)[row], expected, rtol=1e-5, atol=1e-6)
-
-
-def test_sqrtn_divides_the_sum_by_the_root_of_the_number_of_ngrams(tmp_path):
-    """`tf.nn.embedding_lookup_sparse` with this combiner must give the same logits from the same weights."""
-    row_ids, ngram_ids, labels = toy()
-    matrix = ngram_matrix(row_ids, ngram_ids, len(labels), 12)
-    model = NgramLinear.fit(matrix, labels, 2, combiner="sqrtn")
-    x = matrix.toarray()
-    counts = np.maximum(x.sum(axis=1, keepdims=True), 1)
-    expected = x / np.sqrt(counts) @ model.weights + model.bias
-    np.testing.assert_allclose(model.logits(matrix), expected, rtol=1e-5, atol=1e-6)
-
-    positive, unit = labels == 1, np.sqrt(x.sum() / len(x))
-    p, q = 1 + x[positive].sum(axis=0), 1 + x[~positive].sum(axis=0)
-    r = np.log((p / p.sum()) / (q / q.sum()))
-    features, signs = np.c_[unit * x * r / np.sqrt(counts), np.ones(len(x))], np.where(positive, 1.0, -1.0)
-    best = optimize.minimize(
-        lambda w: 0.5 * w @ w + 0.3 * np.sum(np.logaddexp(0, -signs * (features @ w))), np.zeros(13)
-    ).x
-    np.testing.assert_allclose(model.probabilities(matrix)[:, 1], special.expit(features @ best), atol=0.01)
-
-    model.save(tmp_path / "nbsvm.npz")
-    assert NgramLinear.load(tmp_path / "nbsvm.npz").combiner == "sqrtn"
 
 
 def test_repeated_and_unordered_pairs_count_once():

@@ -33,7 +33,7 @@ class QuietConsole:
         self.lines = []
         self.updates = []
 
-    def progress(self, total, description):
+    def progress(self, total, description, start=0):
         self.lines.append(description)
         return self
 

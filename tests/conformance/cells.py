@@ -1,0 +1,102 @@
+"""The cells that `test_cells.py` drives through one battery. A new cell joins by one row, with its equations in NumPy."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import keras
+import numpy as np
+
+from common import layers
+
+
+def sigmoid(x):
+    return 1 / (1 + np.exp(-x))
+
+
+def simple_rnn_step(x, state, weights):
+    kernel, recurrent_kernel, bias = weights
+    return (np.tanh(x @ kernel + state[0] @ recurrent_kernel + bias),)
+
+
+def relu_rnn_step(x, state, weights):
+    kernel, recurrent_kernel = weights
+    return (np.maximum(x @ kernel + state[0] @ recurrent_kernel, 0),)
+
+
+def lstm_step(x, state, weights):
+    kernel, recurrent_kernel, bias = weights
+    i, f, g, o = np.split(x @ kernel + state[0] @ recurrent_kernel + bias, 4, axis=-1)
+    cell = sigmoid(f) * state[1] + sigmoid(i) * np.tanh(g)
+    return sigmoid(o) * np.tanh(cell), cell
+
+
+def gru_step(x, state, weights):
+    kernel, recurrent_kernel, bias = weights
+    xz, xr, xn = np.split(x @ kernel + bias[0], 3, axis=-1)
+    hz, hr, hn = np.split(state[0] @ recurrent_kernel + bias[1], 3, axis=-1)
+    keep = sigmoid(xz + hz)
+    return (keep * state[0] + (1 - keep) * np.tanh(xn + sigmoid(xr + hr) * hn),)
+
+
+def gru_step_without_bias(x, state, weights):
+    return gru_step(x, state, (*weights, np.zeros((2, weights[0].shape[1]))))
+
+
+def min_gru_step(x, state, weights):
+    kernel, bias = weights
+    write, candidate = np.split(x @ kernel + bias, 2, axis=-1)
+    return ((1 - sigmoid(write)) * state[0] + sigmoid(write) * candidate,)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One cell.
+
+    Attributes:
+        name: of the test.
+        layer: class over a sequence.
+        cell: class of one step.
+        step: NumPy reference of one step, `(x, state, weights) -> state`: float `[batch, features]`, tuple of float
+            `[batch, units]`, and the weights in the order of `layer.get_weights()`.
+        states: how many states the cell has.
+        twin: Keras's own layer with the same weights, or None.
+        arguments: constructor arguments of the layer beyond `units`.
+        twin_arguments: those of Keras's layer.
+        output: what the layer above sees of the state, in NumPy.
+    """
+
+    name: str
+    layer: type
+    cell: type
+    step: Callable
+    states: int = 1
+    twin: type | None = None
+    arguments: dict = field(default_factory=dict)
+    twin_arguments: dict = field(default_factory=dict)
+    output: Callable = lambda state: state[0]
+
+
+CELLS = (
+    Row("simple_rnn", layers.SimpleRNN, layers.SimpleRNNCell, simple_rnn_step, twin=keras.layers.SimpleRNN),
+    Row(
+        "simple_rnn_relu",
+        layers.SimpleRNN,
+        layers.SimpleRNNCell,
+        relu_rnn_step,
+        twin=keras.layers.SimpleRNN,
+        arguments={"activation": "relu", "use_bias": False},
+        twin_arguments={"activation": "relu", "use_bias": False},
+    ),
+    Row("lstm", layers.LSTM, layers.LSTMCell, lstm_step, states=2, twin=keras.layers.LSTM),
+    Row("gru", layers.GRU, layers.GRUCell, gru_step, twin=keras.layers.GRU),
+    Row(
+        "gru_no_bias",
+        layers.GRU,
+        layers.GRUCell,
+        gru_step_without_bias,
+        twin=keras.layers.GRU,
+        arguments={"use_bias": False},
+        twin_arguments={"use_bias": False},
+    ),
+    Row("min_gru", layers.MinGRU, layers.MinGRUCell, min_gru_step, output=lambda state: np.tanh(state[0])),
+)

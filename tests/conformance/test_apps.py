@@ -1,0 +1,384 @@
+"""Every application keeps the contract of CONTRIBUTING.md. If these fail, knowing one application is no longer knowing all,
+or what is served is not what was trained.
+
+One small training per application, by command line, is shared by all checks; every answer is asked of a fresh process.
+"""
+
+import csv
+import importlib
+import importlib.util
+import inspect
+import json
+import math
+import re
+import urllib.request
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from common.cli import main
+from common.cli_options import VERBS
+from common.config import resolve_config
+from common.config_options import options_of
+from tests import command_line
+from tests.command_line import REPOSITORY
+from tests.conformance.apps import APPS, App
+
+# What each file exports, with its first parameters.
+EXPORTS = {
+    "data": {"load_splits": ["config"]},
+    "preprocessing": {"Preprocessor": None},
+    "model": {"build_model": ["config", "preprocessor"]},
+    "train": {"train": ["config", "run", "splits", "preprocessor", "resume"]},
+    "evaluate": {"evaluate": ["config", "run", "splits", "split", "preprocessor", "model"]},
+    "serving": {"endpoints": ["model", "preprocessor"], "EXAMPLES": None},
+    "diagnose": {"diagnose": ["config", "run", "splits", "preprocessor", "model"]},
+}
+HEAVY = ("tensorflow", "keras", "jax", "tensorflow_datasets", "sklearn", "matplotlib", "scipy")
+# The order of parallel sums differs between programs and between batch sizes.
+TOLERANCE = 1e-5
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A finished training: its application, the working directory, and what it wrote to stdout and stderr."""
+
+    app: App
+    folder: Path
+    out: str
+    err: str
+
+    @property
+    def run(self) -> Path:
+        return self.folder / "runs" / self.app.name / "first"
+
+    @property
+    def exports(self) -> Path:
+        return self.folder / "saved_models" / self.app.name
+
+    def command(self, *words, **options):
+        return command_line.run(self.app.name, *words, cwd=self.folder, **options)
+
+
+@pytest.fixture(scope="session", params=APPS, ids=lambda app: app.name)
+def app(request) -> App:
+    return request.param
+
+
+@pytest.fixture(scope="session")
+def trained(app, tmp_path_factory) -> Trained:
+    folder = tmp_path_factory.mktemp(app.name)
+    words = ("train", "--preset", "tiny", "--name", "first", "--json", *app.tiny)
+    return Trained(app, folder, *command_line.run(app.name, *words, cwd=folder))
+
+
+def module(app: App, name: str):
+    return importlib.import_module(f"{app.package}.{name}")
+
+
+# What holds before any training
+
+
+def test_the_files_of_the_contract_and_what_they_export(app):
+    """Else a reader of one application does not find their way in the next."""
+    folder = REPOSITORY / "apps" / app.name
+    for name in ("__init__", "__main__", "config", *EXPORTS):
+        assert (folder / f"{name}.py").is_file(), name
+    for name, exports in EXPORTS.items():
+        for export, parameters in exports.items():
+            found = getattr(module(app, name), export)
+            if parameters is not None:
+                assert list(inspect.signature(found).parameters) == parameters, (name, export)
+            if callable(found):
+                assert inspect.getdoc(found), f"{name}.{export} has no docstring"
+    preprocessor = module(app, "preprocessing").Preprocessor
+    for method in ("from_config", "adapt", "__call__", "invert", "save", "load"):
+        assert callable(getattr(preprocessor, method)), method
+    assert len((folder / "__main__.py").read_text("utf-8").splitlines()) <= 20
+
+
+def test_every_preset_is_valid_and_every_option_has_a_meaning(app):
+    config = module(app, "config")
+    assert {"tiny", "base", "overfit"} <= set(config.PRESETS)
+    for preset in config.PRESETS:
+        assert isinstance(resolve_config(config.Config, config.PRESETS, preset), config.Config)
+    options = options_of(config.Config)
+    assert {"data", "train"} <= {option.section for option in options.values()}
+    assert not [path for path, option in options.items() if len(option.meaning) < 3]
+
+
+_HELP = """
+import runpy, sys
+for words in (["--help"], *([verb, "--help"] for verb in sys.argv[3].split())):
+    sys.argv[1:] = words
+    try:
+        runpy.run_module(PACKAGE, run_name="__main__")
+    except SystemExit as end:
+        assert end.code == 0, words
+heavy = sorted(set(HEAVY) & set(sys.modules))
+assert not heavy, f"the help imports {heavy}"
+"""
+
+
+def test_help_of_every_verb_answers_without_tensorflow(app, tmp_path):
+    """Else a person who only wants to know an option waits for five seconds."""
+    verbs = " ".join(verb.name for verb in VERBS)
+    code = _HELP.replace("PACKAGE", repr(app.package)).replace("HEAVY", repr(HEAVY))
+    out = command_line.run_python(code, "", "", verbs, cwd=tmp_path)
+    for option in ("--train.epochs", "--data.source", "--run", "--model", *module(app, "config").PRESETS):
+        assert option in out, option
+
+
+def test_config_prints_what_config_reads(app, capsys, tmp_path):
+    config = module(app, "config")
+
+    def run(*words):
+        assert main(app.name, app.package, config.Config, config.PRESETS, words) == 0
+        return capsys.readouterr().out
+
+    printed = run("config", "--preset", "tiny", "--train.epochs", "7")
+    (tmp_path / "my.yaml").write_text(printed)
+    assert run("config", "--config", str(tmp_path / "my.yaml")) == printed
+    assert "epochs: 7" in printed
+
+
+# What the training leaves behind
+
+
+def test_the_training_leaves_the_run_directory_of_the_contract(trained):
+    run = trained.run
+    settings = importlib.import_module(f"{trained.app.package}.config")
+    expected = resolve_config(
+        settings.Config, settings.PRESETS, "tiny", overrides=dict(_pairs(trained.app.tiny))
+    ).model_dump(mode="json")
+    with open(run / "history.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["epoch"] for row in rows] == [str(number + 1) for number in range(len(rows))]
+    assert 1 <= len(rows) <= expected["train"]["epochs"]
+    for row in rows:
+        assert all(math.isfinite(float(value)) for value in row.values()), row
+    assert {"epoch", "seconds", "loss", "val_loss", "learning_rate", "gradient_norm"} <= set(rows[0])
+    assert (run / "model.keras").stat().st_size and any((run / "preprocessor").iterdir())
+    assert list((run / "logs" / "train").glob("events.*")) and list((run / "logs" / "validation").glob("events.*"))
+    assert {path.stem for path in (run / "pictures").glob("*.png")} >= set(trained.app.pictures)
+    assert all(path.read_bytes().startswith(b"\x89PNG") for path in (run / "pictures").iterdir())
+    assert "config" not in _changes(run / "config.yaml", settings.Config, expected)
+    assert [path.name for path in trained.exports.iterdir() if path.name.isdecimal()][:1] == ["1"]
+    assert not list(trained.folder.rglob(".tmp-*"))
+
+
+def _pairs(words):
+    return zip([word.removeprefix("--") for word in words[::2]], words[1::2], strict=True)
+
+
+def _changes(path, config_class, expected):
+    return (
+        {} if resolve_config(config_class, config_file=path).model_dump(mode="json") == expected else {"config": path}
+    )
+
+
+def test_metrics_have_their_fixed_names_beside_baselines(trained):
+    metrics = json.loads((trained.run / "metrics.json").read_text())
+    assert {"app", "split", "metrics", "baselines", "seconds", "parameters", "config"} <= set(metrics)
+    assert (metrics["app"], metrics["split"]) == (trained.app.name, "test")
+    assert tuple(metrics["metrics"]) == trained.app.metrics
+    assert set(trained.app.baselines) <= set(metrics["baselines"])
+    for values in (metrics["metrics"], *metrics["baselines"].values()):
+        assert set(values) <= set(trained.app.metrics)
+        assert all(isinstance(value, (int, float)) and math.isfinite(value) for value in values.values()), values
+    assert {"data", "adapt", "train", "evaluate", "export"} <= set(metrics["seconds"])
+    assert metrics["parameters"] > 0
+
+
+def test_with_json_the_last_line_is_metrics_json_and_a_person_reads_stderr(trained):
+    *_, last = trained.out.splitlines()
+    assert json.loads(last) == json.loads((trained.run / "metrics.json").read_text())
+    assert trained.out.count("\n") == 1
+    for words in (
+        "Training",
+        "epoch 1/",
+        "Evaluation",
+        f"saved_models/{trained.app.name}",
+        "predict --model",
+        "Done in",
+    ):
+        assert words in trained.err, words
+
+
+def test_nobody_reads_what_cpp_has_to_say(trained):
+    """Else the first thing a newcomer sees is an error about a GPU that nobody promised."""
+    assert not re.findall(r"^.*(?:\bcuda|oneDNN|absl::|[IWE]0000|Warning:).*$", trained.err, re.I | re.M)
+
+
+# What later commands make of the run
+
+
+def test_evaluate_in_a_fresh_process_gives_what_training_reported(trained):
+    before = json.loads((trained.run / "metrics.json").read_text())
+    out, _ = trained.command("evaluate", "--run", trained.run, "--json")
+    after = json.loads(out.splitlines()[-1])
+    assert after == json.loads((trained.run / "metrics.json").read_text())
+    assert after["metrics"] == pytest.approx(before["metrics"], abs=TOLERANCE)
+    assert after["baselines"] == before["baselines"] and after["config"] == before["config"]
+
+
+_ANSWERS = """
+import json, sys
+import numpy as np
+import tensorflow as tf
+
+request = json.load(sys.stdin)
+
+def plain(values):
+    values = values.numpy()
+    if values.dtype == object:
+        return np.vectorize(lambda value: value.decode("utf-8"), otypes=[object])(values).tolist()
+    return values.tolist()
+
+def answers(call):
+    alone = [{name: plain(value)[0] for name, value in call([text]).items()} for text in request["inputs"]]
+    together = {name: plain(value) for name, value in call(request["inputs"]).items()}
+    return {"alone": alone, "together": [dict(zip(together, row)) for row in zip(*together.values())]}
+"""
+_IN_MEMORY = """
+import importlib
+from pathlib import Path
+from common.model_files import load_model
+
+package, run = request["package"], Path(request["run"])
+preprocessor = importlib.import_module(f"{package}.preprocessing").Preprocessor.load(run / "preprocessor")
+model = load_model(run / "model.keras", package)
+endpoints = importlib.import_module(f"{package}.serving").endpoints(model, preprocessor)
+functions = {name: tf.function(function, signature) for name, (function, signature) in endpoints.items()}
+print(json.dumps({name: answers(lambda texts: f(tf.constant(texts))) for name, f in functions.items()}))
+"""
+_SAVED_MODEL = """
+sys.modules |= {"apps": None, "common": None, "keras": None}
+found = {}
+for version in request["versions"]:
+    loaded = tf.saved_model.load(version)
+    found[version] = {
+        name: answers(lambda texts: f(**{next(iter(f.structured_input_signature[1])): tf.constant(texts)}))
+        for name, f in loaded.signatures.items()
+    }
+print(json.dumps(found))
+"""
+
+
+@pytest.fixture(scope="session")
+def in_memory(trained):
+    """What `model.keras` and the preprocessor answer in a fresh process: by endpoint, to each input alone and to all."""
+    request = {"package": trained.app.package, "run": str(trained.run), "inputs": trained.app.inputs}
+    return json.loads(command_line.run_python(_ANSWERS + _IN_MEMORY, cwd=trained.folder, stdin=json.dumps(request)))
+
+
+@pytest.fixture(scope="session")
+def exported(trained, tmp_path_factory):
+    """What both versions answer, the one of `train` and one that `export` makes now, to somebody without this repository."""
+    out, _ = trained.command("export", "--run", trained.run, "--json")
+    assert json.loads(out.splitlines()[-1])["saved_model"] == f"saved_models/{trained.app.name}/2"
+    request = {"inputs": trained.app.inputs, "versions": [str(trained.exports / "1"), str(trained.exports / "2")]}
+    code, elsewhere = _ANSWERS + _SAVED_MODEL, tmp_path_factory.mktemp("elsewhere")
+    found = json.loads(command_line.run_python(code, cwd=elsewhere, isolated=True, stdin=json.dumps(request)))
+    return list(found.values())
+
+
+def test_what_was_trained_is_what_is_exported_whoever_loads_it(trained, in_memory, exported):
+    assert set(in_memory) == {"serving_default", *trained.app.endpoints}
+    for version in exported:
+        assert_same(version, in_memory)
+
+
+def test_neighbours_in_a_batch_and_padding_change_no_answer(exported):
+    for answers in exported[0].values():
+        for alone, together in zip(answers["alone"], answers["together"], strict=True):
+            assert_same({name: _without_padding(value, alone[name]) for name, value in together.items()}, alone)
+
+
+def test_predict_answers_the_same_to_words_files_and_standard_input(trained, in_memory, tmp_path):
+    inputs, expected = trained.app.inputs, in_memory["serving_default"]["alone"]
+    model = ("predict", "--model", trained.exports)
+    out, err = trained.command(*model, "--json", *inputs)
+    assert not err
+    answers = [json.loads(line) for line in out.splitlines()]
+    assert [answer.pop("text") for answer in answers] == list(inputs)
+    assert_same([{name: _values(value) for name, value in answer.items()} for answer in answers], expected)
+
+    (tmp_path / "inputs.txt").write_text("".join(f"{text}\n" for text in inputs), encoding="utf-8")
+    from_file, _ = trained.command(*model, "--json", "--input", tmp_path / "inputs.txt")
+    from_stdin, _ = trained.command(*model, "--json", stdin="".join(f"{text}\n" for text in inputs))
+    assert from_file == from_stdin == out
+
+
+def test_predict_for_people_and_with_reasons(trained):
+    if not trained.app.explains:
+        pytest.skip("this application explains nothing")
+    model = ("predict", "--model", trained.exports, "--explain", *trained.app.inputs)
+    out, err = trained.command(*model)
+    assert not err and trained.app.inputs[0][:20] in out and "Traceback" not in out
+    lines = trained.command(*model, "--json")[0].splitlines()
+    for answer in map(json.loads, lines):
+        assert math.isclose(sum(value for _, value in answer["words"]) + answer["bias"], answer["score"], abs_tol=1e-4)
+
+
+def test_serve_answers_the_same_and_stops_when_told(trained, in_memory):
+    words = ("serve", "--model", trained.exports, "--port", "0")
+    process = command_line.start(trained.app.name, *words, cwd=trained.folder)
+    try:
+        url = re.search(r"http://127\.0\.0\.1:\d+", process.stdout.readline()).group()
+        body = json.dumps({"instances": trained.app.inputs}).encode()
+        with urllib.request.urlopen(f"{url}/v1/models/{trained.app.name}:predict", body, timeout=60) as response:
+            predictions = json.load(response)["predictions"]
+        process.terminate()
+        _, err = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert process.returncode == 0 and not err
+    assert_same(predictions, in_memory["serving_default"]["together"])
+
+
+def test_diagnose_leaves_its_picture(trained):
+    trained.command("diagnose", "--run", trained.run)
+    assert (trained.run / "pictures" / "gradient_through_time.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.skipif(importlib.util.find_spec("jax") is None, reason="JAX is not installed")
+def test_jax_trains_the_same_application(app, tmp_path):
+    """Else the road to several machines that the README names is closed. The export runs on TensorFlow all the same."""
+    words = ("train", "--preset", "tiny", "--name", "jax", "--json", "--train.epochs", "1", *app.tiny)
+    out, _ = command_line.run(app.name, *words, cwd=tmp_path, KERAS_BACKEND="jax")
+    metrics = json.loads(out.splitlines()[-1])
+    assert tuple(metrics["metrics"]) == app.metrics
+    assert (tmp_path / "saved_models" / app.name / "1" / "saved_model.pb").is_file()
+
+
+# Comparing answers
+
+
+def assert_same(found, expected, path="answer"):
+    """Checks that two nested answers are equal, numbers up to `TOLERANCE`."""
+    if isinstance(expected, dict):
+        assert set(found) == set(expected), path
+        for name, value in expected.items():
+            assert_same(found[name], value, f"{path}.{name}")
+    elif isinstance(expected, list):
+        assert len(found) == len(expected), path
+        for index, value in enumerate(expected):
+            assert_same(found[index], value, f"{path}[{index}]")
+    elif isinstance(expected, float):
+        assert math.isclose(found, expected, rel_tol=TOLERANCE, abs_tol=TOLERANCE), (path, found, expected)
+    else:
+        assert found == expected, path
+
+
+def _values(value):
+    """A dictionary by class as the list of its values."""
+    return list(value.values()) if isinstance(value, dict) else value
+
+
+def _without_padding(value, alone):
+    """The part of a list that the answer to the input alone has, too, if the rest is padding."""
+    if not isinstance(alone, list) or any(value[len(alone) :]):
+        return value
+    return value[: len(alone)]
