@@ -7,6 +7,7 @@ to be right.
 
 import importlib
 import json
+import shutil
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -56,6 +57,9 @@ def train(command: Command) -> None:
     try:
         with the_run.lock():
             _train(command, settings, the_run, resume)
+    except UserError:
+        _forget_if_empty(the_run, resume)
+        raise
     except KeyboardInterrupt as stop:
         raise KeyboardInterrupt(str(stop) or f"continue with: {resume_command(the_run)}") from None
     if command.flags["json"]:
@@ -168,9 +172,13 @@ def diagnose(command: Command) -> None:
         the_run = open_run(flags["run"], command.app)
         settings = the_run.config(command.config_class)
     console.heading(f"{command.app}: gradient through time")
-    splits = _module(command, "data").load_splits(settings)
-    show_splits(splits)
-    preprocessor = _preprocessor_for(command, settings, the_run, splits)
+    try:
+        splits = _module(command, "data").load_splits(settings)
+        show_splits(splits)
+        preprocessor = _preprocessor_for(command, settings, the_run, splits)
+    except UserError:
+        _forget_if_empty(the_run, flags["run"] is not None)
+        raise
     model = None if flags["run"] is None else model_files.load_model(the_run.model_path, command.package)
     result = _module(command, "diagnose").diagnose(settings, the_run, splits, preprocessor, model)
     console.files({p.stem: p for p in the_run.pictures()})
@@ -208,6 +216,12 @@ def _run_to_train(command: Command) -> tuple[Any, Run, bool]:
             the_run.note(trained=False, finished=False)
             save_config(longer, the_run.config_path)
     return longer, the_run, True
+
+
+def _forget_if_empty(the_run: Run, existed: bool) -> None:
+    """Removes a run whose data could not be read, so that its name is free for the next try."""
+    if not existed and not the_run.preprocessor_path.exists():
+        shutil.rmtree(the_run.path)
 
 
 def _refuse_settings(command: Command, reason: str, allowed: set[str] = frozenset()) -> None:

@@ -3,6 +3,9 @@
 import numpy as np
 from scipy import optimize, special
 
+# Above, or a validation set without a mistake would ask for infinite certainty; below, because 0 forgets every prediction.
+BOUNDS = (1e-3, 10.0)
+
 
 def fit_scales(parts, labels) -> list[float]:
     """Fits the scales that make the sum of scaled logits most probable.
@@ -14,7 +17,7 @@ def fit_scales(parts, labels) -> list[float]:
         labels: int `[examples]`.
 
     Returns:
-        One float for each part, at least 0. Ones where there is nothing to fit on.
+        One float for each part, within `BOUNDS`. Ones where there is nothing to fit on.
 
     Reference:
         Guo et al. 2017, "On calibration of modern neural networks", arXiv:1706.04599.
@@ -33,6 +36,5 @@ def fit_scales(parts, labels) -> list[float]:
         return loss, np.einsum("pec,ec->p", stacked, error) / len(labels)
 
     start = np.full(len(parts), 1 / len(parts))
-    # Bounded above, or a validation set without a mistake would ask for infinite certainty.
-    result = optimize.minimize(loss_and_gradient, start, jac=True, bounds=[(0.0, 10.0)] * len(parts), method="L-BFGS-B")
+    result = optimize.minimize(loss_and_gradient, start, jac=True, bounds=[BOUNDS] * len(parts), method="L-BFGS-B")
     return [float(scale) for scale in result.x]

@@ -109,7 +109,11 @@ class ModelConfig(ConfigModel):
     """The network: embedding, recurrent layers, pooling, classifier."""
 
     cell: Literal["simple_rnn", "gru", "lstm", "min_gru"] = option("min_gru", "the recurrent cell")
-    embedding_dim: int = option(128, "length of a word's vector", unit="features", ge=1)
+    embedding_dim: int = option(64, "length of a word's vector", unit="features", ge=1)
+    word_vectors: Literal["random", "neighbours"] = option(
+        "random",
+        "where word vectors start; neighbours: from the neighbours that words have in the training texts, a minute more",
+    )
     units: int = option(128, "size of the state of each recurrent layer and direction", unit="features", ge=1)
     layers: int = option(1, "recurrent layers above each other", unit="layers", ge=1)
     bidirectional: bool = option(True, "read the text in both directions")

@@ -112,7 +112,7 @@ def tokenize(texts: np.ndarray, preprocessor) -> tf.RaggedTensor:
     """What the network reads of each text: object `[n]` to ragged int32 `[n, (time), phrase_length]`; two cores at work."""
     batches = as_dataset(texts).map(preprocessor.token_ids, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
     parts = list(batches)
-    return tf.concat(parts, axis=0) if parts else tf.RaggedTensor.from_row_lengths(tf.zeros([0], tf.int32), [])
+    return tf.concat(parts, axis=0) if parts else preprocessor.token_ids(tf.constant([], tf.string))
 
 
 def label_ids(examples: LabelledTexts, label_names: Sequence[str]) -> np.ndarray:

@@ -39,10 +39,12 @@ class WordDropout(keras.layers.Layer):
         words = token_ids[:, :, 0]  # [batch, time]
         dropped = keras.random.uniform(ops.shape(words), seed=self.seed_generator) < self.rate
         columns = [ops.where(ops.logical_and(dropped, words != PAD_ID), UNKNOWN_ID, words)]
+        broken = dropped  # phrases that hold a replaced word
         for column in range(1, token_ids.shape[-1]):
-            earlier = ops.pad(dropped[:, :-column], [[0, 0], [column, 0]])  # the word `column` steps before
-            dropped = ops.logical_or(dropped, earlier)
-            columns.append(ops.where(dropped, NO_PHRASE_ID, token_ids[:, :, column]))
+            # Whether the word `column` steps before was replaced; cut behind, since a text may be shorter than a phrase.
+            earlier = ops.pad(dropped, [[0, 0], [column, 0]])[:, : ops.shape(words)[1]]
+            broken = ops.logical_or(broken, earlier)
+            columns.append(ops.where(broken, NO_PHRASE_ID, token_ids[:, :, column]))
         return ops.stack(columns, axis=-1)
 
     def compute_output_shape(self, token_ids_shape):

@@ -108,7 +108,8 @@ class Preprocessor(tf.Module):
         self.length_boundaries = tuple(length_boundaries)
         self._word_table = _table(tf.constant(self.vocabulary, tf.string), FIRST_WORD_ID, UNKNOWN_ID)
         keys = keys_of_phrases(self.phrases, self.vocabulary)
-        self._phrase_table = _table(tf.constant(keys, tf.int64), FIRST_PHRASE_ID, NO_PHRASE_ID)
+        no_key = -1  # of no phrase; a table must not be empty
+        self._phrase_table = _table(tf.constant([no_key, *keys], tf.int64), NO_PHRASE_ID, NO_PHRASE_ID)
         self._names = tf.constant(self.label_names, tf.string)
 
     @property
@@ -195,7 +196,7 @@ class Preprocessor(tf.Module):
 
     def wide_weights(self, ngrams):
         """What each n-gram adds to the logits: int64 `[n]` to float32 `[n, classes]`."""
-        return tf.gather(self._wide_weights, ngrams % self._wide_weights.shape[0])
+        return tf.gather(self._wide_weights, ngrams)
 
     def ngram_ids(self, texts):
         """Which hashed word n-grams each text holds, of the whole text.
@@ -235,7 +236,8 @@ class Preprocessor(tf.Module):
 
     @property
     def ngram_buckets(self) -> int:
-        return _NGRAM_BUCKETS
+        """How many n-gram numbers there are, a power of two: as many as there are weights, once these are learned."""
+        return _NGRAM_BUCKETS if self.linear is None else len(self.linear.weights)
 
     def invert(self, logits):
         """What a person reads: float32 `[batch, classes]` to label, and the probability of each class by name.

@@ -7,7 +7,10 @@ from apps.sentiment.config import Config
 from apps.sentiment.data import label_ids, make_evaluation_data, make_training_data, predict_logits
 from apps.sentiment.model import build_model, with_fitted_scales
 from apps.sentiment.preprocessing import Preprocessor
+from apps.sentiment.report import save_lengths
+from apps.sentiment.word_vectors import word_vectors
 from common.console import get_console
+from common.data.buckets import BucketedBatches
 from common.data.splits import Splits
 from common.runs import Run
 from common.training.compilation import require_jit_compile
@@ -43,8 +46,12 @@ def train(config: Config, run: Run, splits: Splits, preprocessor: Preprocessor, 
         }
     )
 
+    save_lengths(run, training_data.lengths, training_data.boundaries)
+
     network = build_model(config, preprocessor)
     require_float32_outputs(network)
+    if config.model.word_vectors == "neighbours" and not resume:
+        start_from_neighbours(network, training_data, config)
     console.model(network)
     network.compile(
         optimizer=make_optimizer(config.train, training_data.steps_per_epoch * config.train.epochs),
@@ -74,3 +81,11 @@ def train(config: Config, run: Run, splits: Splits, preprocessor: Preprocessor, 
         parts.append(preprocessor.wide_logits_of(splits.validation.texts))
     scales = fit_scales(parts, label_ids(splits.validation, preprocessor.label_names))
     return with_fitted_scales(network, scales)
+
+
+def start_from_neighbours(network: keras.Model, training_data: BucketedBatches, config: Config) -> None:
+    """Puts vectors of words that have the same neighbours next to each other, before anything is learned."""
+    embedding = network.get_layer("word_embedding")
+    word_ids = training_data.values.numpy()[:, 0]
+    size, dim = embedding.input_dim, embedding.output_dim
+    embedding.set_weights([word_vectors(word_ids, training_data.lengths, size, dim, config.train.seed)])

@@ -72,7 +72,9 @@ class BucketedBatches:
         self.seed = seed
         self.name = name
         values = sequences.values
-        self._padded_values = tf.concat([tf.zeros_like(values[:1]), values], axis=0)  # the first one is padding
+        self._padded_values = tf.concat(
+            [tf.zeros([1, *values.shape[1:]], values.dtype), values], axis=0
+        )  # the first one is padding
         self._starts = sequences.row_starts()
         self._row_lengths = sequences.row_lengths()
         self._labels = tf.constant(labels, tf.int32)

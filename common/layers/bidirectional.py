@@ -28,7 +28,7 @@ class Bidirectional(keras.layers.Layer):
         backward layer if the layer was made with `return_state`.
 
     Raises:
-        ValueError: if `layer` is not a recurrent layer of this library, or `merge_mode` is unknown.
+        ValueError: if `layer` is not a recurrent layer of this library or runs backwards, or `merge_mode` is unknown.
 
     Reference:
         Schuster and Paliwal 1997.
@@ -38,6 +38,8 @@ class Bidirectional(keras.layers.Layer):
         super().__init__(**kwargs)
         if not isinstance(layer, RecurrentLayer):
             raise ValueError(f"Bidirectional: layer must be a recurrent layer of common.layers, got {layer!r}")
+        if layer.go_backwards:
+            raise ValueError("Bidirectional: layer must run forward, got one with go_backwards=True")
         if merge_mode not in MERGE_MODES:
             raise ValueError(f"Bidirectional: merge_mode must be one of {MERGE_MODES}, got {merge_mode!r}")
         config = layer.get_config()
@@ -46,7 +48,7 @@ class Bidirectional(keras.layers.Layer):
             {
                 **config,
                 "name": f"backward_{layer.name}",
-                "go_backwards": not layer.go_backwards,
+                "go_backwards": True,
                 "seed": None if layer.seed is None else layer.seed + 1,
             }
         )
@@ -61,7 +63,11 @@ class Bidirectional(keras.layers.Layer):
     def call(self, sequence, initial_state=None, mask=None, lengths=None, training=None):
         states = [None, None]
         if initial_state is not None:
-            half = len(initial_state) // 2
+            half = len(self.forward_layer.cell.state_names)
+            if not isinstance(initial_state, (list, tuple)) or len(initial_state) != 2 * half:
+                raise ValueError(
+                    f"Bidirectional: initial_state must be a list of {2 * half} states, those of forward first"
+                )
             states = [initial_state[:half], initial_state[half:]]
         results = [
             layer(sequence, initial_state=state, mask=mask, lengths=lengths, training=training)

@@ -45,23 +45,27 @@ class SequencePooling(keras.layers.Layer):
     def call(self, sequence, mask=None):
         if mask is None:
             mask = ops.ones(ops.shape(sequence)[:2], "bool")
-        mask = ops.expand_dims(mask, -1)  # [batch, time, 1]
+        mask = ops.expand_dims(ops.cast(mask, "bool"), -1)  # [batch, time, 1]
         if self.mode == "max_mean":
             return ops.concatenate([self._max(sequence, mask), self._mean(sequence, mask)], axis=-1)
         return getattr(self, f"_{self.mode}")(sequence, mask)
 
     def _max(self, sequence, mask):
-        lowest = ops.cast(-1e4, sequence.dtype)  # within float16; recurrent outputs are bounded far below it
-        highest = ops.max(ops.where(mask, sequence, lowest), axis=1)
+        highest = ops.max(ops.where(mask, sequence, float("-inf")), axis=1)
         return ops.where(ops.any(mask, axis=1), highest, 0.0)
 
     def _mean(self, sequence, mask):
-        mask = ops.cast(mask, sequence.dtype)
-        return ops.sum(sequence * mask, axis=1) / ops.maximum(ops.sum(mask, axis=1), 1.0)
+        total, count = self._sum_and_count(sequence, mask)
+        return ops.cast(total / count, sequence.dtype)
 
     def _sqrtn(self, sequence, mask):
-        mask = ops.cast(mask, sequence.dtype)
-        return ops.sum(sequence * mask, axis=1) / ops.sqrt(ops.maximum(ops.sum(mask, axis=1), 1.0))
+        total, count = self._sum_and_count(sequence, mask)
+        return ops.cast(total / ops.sqrt(count), sequence.dtype)
+
+    def _sum_and_count(self, sequence, mask):
+        """In float32, because half precision cannot count to 257; the count is at least 1."""
+        total = ops.sum(ops.where(mask, ops.cast(sequence, "float32"), 0.0), axis=1)
+        return total, ops.maximum(ops.sum(ops.cast(mask, "float32"), axis=1), 1.0)
 
     def _last(self, sequence, mask):
         steps = ops.arange(1, ops.shape(sequence)[1] + 1)[None, :, None]

@@ -93,8 +93,7 @@ class Bookkeeping(keras.callbacks.Callback):
         seconds = time.monotonic() - self._began
         state.history.append({"epoch": epoch + 1, "seconds": round(seconds, 3)} | logs)
         state.epoch, state.step, state.seconds = epoch + 1, 0, 0.0
-        patience = self._config.patience
-        state.finished = state.epoch >= self._config.epochs or bool(patience and state.waited >= patience)
+        state.finished = is_finished(state, self._config)
         self._require_finite_weights()
         self._checkpoints.save(self.model, state)
         write_history(self._run, state)
@@ -150,6 +149,11 @@ class Bookkeeping(keras.callbacks.Callback):
         for variable in self.model.trainable_variables:
             if not np.isfinite(variable.numpy()).all():
                 raise UserError(f"the weights {variable.path} are no longer finite; {_advice(self._config)}")
+
+
+def is_finished(state: TrainingState, config: TrainConfig) -> bool:
+    """Tells whether the last epoch is done, or patience has ended."""
+    return state.epoch >= config.epochs or bool(config.patience and state.waited >= config.patience)
 
 
 def write_history(run: Run, state: TrainingState) -> None:

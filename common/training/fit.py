@@ -14,7 +14,7 @@ from common.config_sections import TrainConfig
 from common.errors import UserError
 from common.runs import Run
 from common.training.averaging import ValidateAverages
-from common.training.bookkeeping import Bookkeeping, how_to_resume, write_history
+from common.training.bookkeeping import Bookkeeping, how_to_resume, is_finished, write_history
 from common.training.checkpoints import Checkpoints, TrainingState
 from common.training.compilation import require_numeric_inputs
 from common.training.event_log import EventLog
@@ -89,6 +89,8 @@ def resumable_fit(
     steps_per_epoch = training_data.steps_per_epoch
     checkpoints = Checkpoints(run.checkpoints_path, steps_per_epoch)
     state = _starting_state(checkpoints, resume)
+    # Not what the checkpoint says: the person may have asked for more epochs since.
+    state.finished = is_finished(state, train_config)
     if not model.optimizer.built:
         model.optimizer.build(model.trainable_variables)
     resumed_step = state.epoch * steps_per_epoch + state.step
@@ -99,6 +101,11 @@ def resumable_fit(
             model.evaluate(training_data.dataset(resumed_step).take(1), verbose=0)
         checkpoints.restore(model)
         write_history(run, state)
+    if state.finished and state.epoch < train_config.epochs:
+        console.line(
+            f"  early stopping ended this training after epoch {state.epoch} of {train_config.epochs}: "
+            f"the best one is {train_config.patience} epochs back (train.patience)"
+        )
     if not state.finished:
         _fit(
             model,

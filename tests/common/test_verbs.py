@@ -226,6 +226,27 @@ def test_ctrl_c_in_the_training_says_how_to_go_on(run_main):
     assert err == "interrupted; continue with: python -m apps.fake train --resume 'runs/fake/my run'\n"
 
 
+def test_ctrl_c_keeps_what_the_training_says_of_its_last_checkpoint(run_main):
+    from fake_app import train
+
+    train.fail_with = KeyboardInterrupt("step 21 is saved, continue with: this")
+    assert run_main("train", "--name", "a")[::2] == (130, "interrupted; step 21 is saved, continue with: this\n")
+
+
+@pytest.mark.parametrize("words", [["train", "--name", "a"], ["diagnose"]])
+def test_data_that_cannot_be_read_leave_no_run_and_the_name_free(run_main, tmp_path, monkeypatch, words):
+    from fake_app import data
+
+    def load_splits(config):
+        raise UserError("there is no file x")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(data, "load_splits", load_splits)
+        assert run_main(*words)[::2] == (2, "error: there is no file x\n")
+    assert not list((tmp_path / "runs" / "fake").iterdir())
+    assert run_main(*words)[0] == 0
+
+
 def test_a_mistake_found_while_training_is_one_sentence(run_main):
     from fake_app import train
 

@@ -1,5 +1,9 @@
 """Every recurrent layer keeps the same promises. If one fails, a model learns from wrong gradients, reads its padding, cannot
-take over Keras's weights, or answers differently after it was saved."""
+take over Keras's weights, or answers differently after it was saved.
+
+The same on the other backend, in an environment with JAX: `KERAS_BACKEND=jax python -m pytest tests/conformance
+tests/common/layers`.
+"""
 
 import os
 import subprocess

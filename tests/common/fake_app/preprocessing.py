@@ -13,6 +13,11 @@ class Preprocessor:
     def __init__(self, config):
         self.config = config
 
+    @classmethod
+    def from_config(cls, config):
+        """Takes the whole configuration, as every application's does."""
+        return cls(config)
+
     def adapt(self, examples):
         """Learns nothing."""
         Preprocessor.adapted += 1

@@ -125,6 +125,13 @@ def test_resuming_a_finished_training_trains_nothing_and_gives_its_best_weights(
         np.testing.assert_array_equal(left.numpy(), right.numpy())
 
 
+def test_more_epochs_continue_a_finished_training(tmp_path):
+    small.train(tmp_path, config(epochs=1), small.Batches())
+    _, result = small.train(tmp_path, config(epochs=2), small.Batches(), resume=True)
+    assert result.resumed_step == 10
+    assert [row["epoch"] for row in history(tmp_path)] == ["1", "2"]
+
+
 def test_checkpoints_of_another_training_are_not_mixed_in(tmp_path):
     small.train(tmp_path, config(epochs=1), small.Batches(5))
     with pytest.raises(UserError, match="continue from it with --resume"):

@@ -1,0 +1,114 @@
+"""If these fail, a night of training is lost to a power cut, or ends in other numbers than it should."""
+
+import csv
+import json
+import os
+import signal
+import time
+
+import pytest
+
+from common.training.compilation import count_compilations, dump_flags
+from tests import command_line
+
+# Small and quick to compile; 128 steps an epoch, so that there is a middle to be killed in.
+SETTINGS = {
+    "preset": "tiny",
+    "data.limit": 512,
+    "model.cell": "simple_rnn",
+    "model.bidirectional": "false",
+    "train.epochs": 3,
+    "train.batch_size": 4,
+    "train.patience": 0,
+    "train.checkpoint_every_steps": 20,
+}
+BUCKETS = 2  # of the preset
+
+
+def words(name):
+    return ["train", "--name", name, *(word for key, value in SETTINGS.items() for word in (f"--{key}", value))]
+
+
+def newest_step(run):
+    """Number of the newest checkpoint; 0 = none."""
+    folder = run / "checkpoints"
+    return (
+        max((int(path.name) for path in folder.iterdir() if path.name.isdecimal()), default=0) if folder.is_dir() else 0
+    )
+
+
+def wait_for_step(process, run, step):
+    """Waits until a checkpoint of a step not before `step` is there."""
+    until = time.monotonic() + command_line.SECONDS
+    while newest_step(run) < step:
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < until, "the training does not come forward"
+        time.sleep(0.005)
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    """A training that nothing disturbed; and one that got SIGKILL in its second epoch and was resumed."""
+    folder = tmp_path_factory.mktemp("resume")
+    command_line.run("sentiment", *words("whole"), cwd=folder, XLA_FLAGS=dump_flags(folder / "xla"))
+    whole, killed = folder / "runs" / "sentiment" / "whole", folder / "runs" / "sentiment" / "killed"
+    steps = newest_step(whole) // SETTINGS["train.epochs"]
+
+    process = command_line.start("sentiment", *words("killed"), cwd=folder)
+    try:
+        wait_for_step(process, killed, steps + 20)
+    finally:
+        process.kill()
+        process.communicate()
+    left = newest_step(killed)
+    assert steps < left < 2 * steps and left % steps, "it was not killed in the middle of its second epoch"
+    assert not (killed / "model.keras").exists()
+    _, err = command_line.run("sentiment", "evaluate", "--run", killed, cwd=folder, code=2)
+    assert f"train --resume {killed}" in err
+    out, _ = command_line.run(
+        "sentiment", "train", "--resume", killed, "--json", cwd=folder, XLA_FLAGS=dump_flags(folder / "xla2")
+    )
+    return folder, whole, killed, json.loads(out)
+
+
+def history(run):
+    with open(run / "history.csv", newline="") as file:
+        return [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
+
+
+def test_a_killed_training_ends_with_all_its_epochs_and_the_same_numbers(runs):
+    _, whole, killed, metrics = runs
+    expected = json.loads((whole / "metrics.json").read_text())
+    assert metrics["metrics"] == pytest.approx(expected["metrics"], abs=1e-6)
+    assert metrics["config"] == expected["config"]
+    rows, expected_rows = history(killed), history(whole)
+    assert [row["epoch"] for row in rows] == [1, 2, 3]
+    for row, expected_row in zip(rows, expected_rows, strict=True):
+        assert row.pop("seconds") > 0 and expected_row.pop("seconds") > 0
+        assert row == pytest.approx(expected_row, rel=1e-5, abs=1e-6)
+    assert (killed / "model.keras").exists() and not list(killed.rglob(".tmp-*"))
+
+
+def test_xla_compiles_once_for_each_length(runs):
+    """Else the first epoch takes minutes, and nobody sees why."""
+    folder, *_ = runs
+    training, validation, *_ = count_compilations(folder / "xla")
+    assert (
+        1 <= training <= BUCKETS and validation <= BUCKETS + 1
+    )  # validation may hold a text longer than all of training
+    assert max(count_compilations(folder / "xla2")) <= BUCKETS + 1
+
+
+def test_ctrl_c_is_a_sentence_with_the_command_that_goes_on(runs):
+    folder, whole, *_ = runs
+    longer = ["train", "--resume", whole, "--train.epochs", 600]
+    process = command_line.start("sentiment", *longer, cwd=folder)
+    try:
+        wait_for_step(process, whole, newest_step(whole) + 20)
+        os.kill(process.pid, signal.SIGINT)
+        _, err = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert process.returncode == 130
+    assert f"step {newest_step(whole)} is saved, continue with: python -m apps.sentiment train --resume {whole}" in err
+    assert "Traceback" not in err
