@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks import child, results
+from common.errors import UserError
 
 ALL, UNSEEN = "all", "not in the training half"
 
@@ -35,7 +36,10 @@ def main() -> int:
         finished = child.run(training_command(arguments, name, settings))
         arguments.run = Path(arguments.runs, "sentiment", name)
         result |= {"process_seconds": finished.seconds, "peak_gib": finished.peak_bytes / 2**30}
-    result |= measure(arguments.run, arguments.test)
+    try:
+        result |= measure(arguments.run, arguments.test)
+    except UserError as error:
+        parser.error(str(error))
     show(result)
     results.save(arguments.output, result)
     return 0

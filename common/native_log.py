@@ -19,6 +19,7 @@ _LEVEL = "TF_CPP_MIN_LOG_LEVEL"
 _NATIVE_LINE = re.compile(
     rb"[IWEF]\d{4} \d\d:\d\d:[\d.]+ +\d+ \S+:\d+\]"
     rb"|\d{4}-\d\d-\d\d \d\d:\d\d:[\d.]+: [IWEF] \S+:\d+\]"
+    rb"|To enable the following instructions: "
     rb"|WARNING: All log messages before absl::InitializeLog\(\)"
 )
 

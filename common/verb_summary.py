@@ -3,6 +3,7 @@
 import contextlib
 import importlib
 import shlex
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -88,9 +89,15 @@ def show_end(command: Command, the_run: Run, version: Path, stages: Stages) -> N
 
 def commands_with_model(command: Command, model: Path) -> list[tuple[str, str]]:
     """Returns what to try with an exported model: purpose and command."""
-    start = f"python -m apps.{command.app}"
+    start = f"{_python()} -m apps.{command.app}"
     example = importlib.import_module(f"{command.package}.serving").EXAMPLES[0]
     return [
         ("ask it", f"{start} predict --model {shlex.quote(str(model))} {shlex.quote(str(example))}"),
         ("serve it", f"{start} serve --model {shlex.quote(str(model))}"),
     ]
+
+
+def _python() -> str:
+    """Returns how a person in this folder calls the Python that runs this: `.venv/bin/python`, or `python`."""
+    here = Path(sys.executable)
+    return str(here.relative_to(Path.cwd())) if here.is_relative_to(Path.cwd()) else "python"

@@ -71,10 +71,9 @@ class BucketedBatches:
         self.batch_size = batch_size
         self.seed = seed
         self.name = name
-        values = sequences.values
-        self._padded_values = tf.concat(
-            [tf.zeros([1, *values.shape[1:]], values.dtype), values], axis=0
-        )  # the first one is padding
+        self.values = sequences.values  # [steps of all sequences, ...]
+        padding = tf.zeros([1, *self.values.shape[1:]], self.values.dtype)
+        self._padded_values = tf.concat([padding, self.values], axis=0)
         self._starts = sequences.row_starts()
         self._row_lengths = sequences.row_lengths()
         self._labels = tf.constant(labels, tf.int32)

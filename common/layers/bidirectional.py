@@ -35,7 +35,7 @@ class Bidirectional(keras.layers.Layer):
     """
 
     def __init__(self, layer, merge_mode="concat", **kwargs):
-        super().__init__(**kwargs)
+        super().__init__(autocast=False, **kwargs)  # states stay float32
         if not isinstance(layer, RecurrentLayer):
             raise ValueError(f"Bidirectional: layer must be a recurrent layer of common.layers, got {layer!r}")
         if layer.go_backwards:

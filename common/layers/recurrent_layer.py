@@ -62,7 +62,8 @@ class RecurrentLayer(keras.layers.Layer):
         dtype=None,
         **cell_arguments,
     ):
-        super().__init__(name=name, trainable=trainable, dtype=dtype)
+        # No autocast: a float32 state that is passed in must not lose its digits under mixed precision.
+        super().__init__(name=name, trainable=trainable, dtype=dtype, autocast=False)
         if dropout_mode not in DROPOUT_MODES:
             raise ValueError(
                 f"{type(self).__name__}: dropout_mode must be one of {DROPOUT_MODES}, got {dropout_mode!r}"
@@ -91,6 +92,7 @@ class RecurrentLayer(keras.layers.Layer):
 
     def call(self, sequence, initial_state=None, mask=None, lengths=None, training=None):
         self._check_call(sequence, initial_state, mask)
+        sequence = ops.cast(sequence, self.compute_dtype)
         batch, time = ops.shape(sequence)[0], ops.shape(sequence)[1]
         steps_mask = self._time_major_mask(sequence, mask, lengths)  # [time, batch, 1]
         sequence = self._drop_inputs(sequence, training)

@@ -9,16 +9,30 @@ import json
 import os
 import signal
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from apps.sentiment.config import PRESETS, Config
+from apps.sentiment.data import load_splits
 from common.cli import main
+from common.config import resolve_config
 from tests import command_line
 
-QUICK = ("--preset", "tiny", "--data.limit", "none", "--train.epochs", "1", "--train.jit_compile", "false")
-WORDS = "sun rain snow wind fog hail heat frost dew mist gale calm storm flood drought breeze cloud ice thunder sleet".split()
+SETTINGS = {
+    "data.limit": "none",
+    "train.epochs": 1,
+    "train.jit_compile": "false",
+    "model.cell": "simple_rnn",
+    "model.bidirectional": "false",
+    "preprocessing.phrase_length": 1,
+}
+QUICK = ("--preset", "tiny", *(word for name, value in SETTINGS.items() for word in (f"--{name}", str(value))))
+WORDS = (
+    *("sun", "rain", "snow", "wind", "fog", "hail", "heat", "frost", "dew", "mist"),
+    *("gale", "calm", "storm", "flood", "drought", "breeze", "cloud", "ice", "thunder", "sleet"),
+)
 MEGABYTE = "sun and rain " * 80_000
 
 
@@ -133,14 +147,15 @@ def test_after_the_mistake_is_mended_the_name_is_free(sentiment, tmp_path):
     assert (tmp_path / "saved_models" / "sentiment" / "1" / "saved_model.pb").is_file()
 
 
-def test_bundled_data_with_a_test_file_of_ones_own(sentiment, refused):
-    bundled = ("--data.source", "bundled", "--data.limit", "64", "--data.test_path", "my.csv")
+def test_bundled_data_with_a_test_file_of_ones_own(refused, tmp_path):
+    bundled = {"data.source": "bundled", "data.test_path": "my.csv"}
     write_csv("my.csv", [("wonderful", "yes"), ("dreadful", "no")])
-    assert "'negative', 'positive'" in refused("train", *QUICK, *bundled)
+    words = (word for name, value in bundled.items() for word in (f"--{name}", value))
+    assert "'negative', 'positive'" in refused("train", *QUICK, *words, "--name", "a")
     write_csv("my.csv", [("wonderful", "positive"), ("dreadful", "negative"), ("", "negative")])
-    code, out, err = sentiment("train", *QUICK, *bundled, "--json", "--name", "a")
-    assert code == 0, err
-    assert json.loads(out)["examples"] == 3 and "3 examples from my.csv" in err
+    splits = load_splits(resolve_config(Config, PRESETS, "tiny", overrides=bundled))
+    assert (len(splits.test), splits.test.origin) == (3, "my.csv")
+    assert len(splits.train) == len(splits.validation) == PRESETS["tiny"]["data"]["limit"]
 
 
 # Settings
@@ -170,7 +185,7 @@ def test_a_key_of_a_file_that_does_not_exist(refused, tmp_path):
 
 def test_a_training_that_diverges_says_what_to_try(sentiment, tmp_path):
     divergent = ("--train.learning_rate", "10", "--train.weight_decay", "0.9", "--train.batch_size", "4")
-    words = ("--data.limit", "256", "--train.epochs", "9", "--train.patience", "0", "--model.cell", "simple_rnn")
+    words = ("--data.limit", "256", "--train.epochs", "9", "--train.patience", "0")
     code, _, err = sentiment("train", *QUICK, *words, *divergent, "--name", "a")
     assert code == 2 and err.count("\n") == 1
     assert "try a lower --train.learning_rate (it is 10)" in err
@@ -183,7 +198,9 @@ def test_a_training_that_diverges_says_what_to_try(sentiment, tmp_path):
 # Runs and models
 
 
-@pytest.mark.parametrize("words", [["evaluate", "--run"], ["export", "--run"], ["diagnose", "--run"], ["train", "--resume"]])
+@pytest.mark.parametrize(
+    "words", [["evaluate", "--run"], ["export", "--run"], ["diagnose", "--run"], ["train", "--resume"]]
+)
 def test_a_run_directory_that_is_not_one(refused, tmp_path, words):
     assert "there is no run directory no" in refused(*words, "no")
     (tmp_path / "empty").mkdir()
@@ -232,19 +249,20 @@ def disk_full(*_, **__):
 
 def everything(folder):
     """All files of a folder with their content, less what a lock or a log leaves."""
-    return {p.relative_to(folder): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file() and p.name != ".lock"}
+    return {
+        p.relative_to(folder): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file() and p.name != ".lock"
+    }
 
 
 def test_a_full_disk_during_export_leaves_the_version_before(sentiment, trained, monkeypatch):
-    import keras
+    import tensorflow as tf
 
-    def write_half(self, path, **_):
-        with open(os.path.join(path, "saved_model.pb"), "wb") as file:
-            file.write(b"half")
+    def write_half(_, folder, **__):
+        Path(folder, "saved_model.pb").write_bytes(b"half")
         disk_full()
 
     before = everything(trained / "saved_models")
-    monkeypatch.setattr(keras.export.ExportArchive, "write_out", write_half)
+    monkeypatch.setattr(tf.saved_model, "save", write_half)
     run = trained / "runs" / "sentiment" / "weather"
     code, _, err = sentiment("export", "--run", run, "--saved_models", trained / "saved_models")
     assert code == 2 and err.startswith("error: cannot write ") and "No space left on device" in err
@@ -285,7 +303,7 @@ def test_a_full_disk_during_a_checkpoint_leaves_the_one_before_and_resume_goes_o
         code, _, err = sentiment(*longer)
     assert code == 2 and err.splitlines()[-1].startswith("error: cannot write ") and "No space left on device" in err
     assert (everything(run / "checkpoints"), (run / "model.keras").read_bytes()) == whole
-    code, out, err = sentiment(*longer)
+    code, _, err = sentiment(*longer)
     assert code == 0, err
     assert (run / "history.csv").read_text().splitlines()[-1].startswith("3,")
     assert not list(run.rglob(".tmp-*")) and signal.getsignal(signal.SIGINT) is signal.default_int_handler
