@@ -63,6 +63,7 @@ def measure(run_path: Path, test_path: str) -> dict:
     from apps.sentiment.baselines import fit_ngram_linear, ngrams_of_texts
     from apps.sentiment.config import Config
     from apps.sentiment.data import label_ids, load_splits, predict_logits
+    from apps.sentiment.model import networks_of
     from apps.sentiment.preprocessing import Preprocessor
     from common.data.text_files import read_labelled_texts
     from common.model_files import load_model
@@ -71,7 +72,7 @@ def measure(run_path: Path, test_path: str) -> dict:
     run = open_run(run_path, "sentiment")
     config = run.config(Config)
     preprocessor, model = Preprocessor.load(run.preprocessor_path), load_model(run.model_path, "apps.sentiment")
-    network = model.get_layer("sentiment")
+    networks = networks_of(model)
     test = read_labelled_texts(test_path, config.data.text_key, config.data.label_key)
     labels = label_ids(test, preprocessor.label_names)
 
@@ -82,7 +83,7 @@ def measure(run_path: Path, test_path: str) -> dict:
         logits[name] = function()
         seconds[f"test, {name}"] = time.perf_counter() - started
 
-    timed("network", lambda: predict_logits(network, test, preprocessor))
+    timed("network", lambda: sum(predict_logits(network, test, preprocessor) for network in networks))
     if preprocessor.wide:
         timed("network + wide", lambda: predict_logits(model, test, preprocessor))
     started = time.perf_counter()
@@ -98,7 +99,10 @@ def measure(run_path: Path, test_path: str) -> dict:
             name: {ALL: float(right.mean()), UNSEEN: float(right[unseen].mean())} for name, right in rights.items()
         },
         "examples": {ALL: len(test), UNSEEN: int(unseen.sum())},
-        "parameters": {"network": network.count_params(), "wide": int(np.count_nonzero(linear.weights))},
+        "parameters": {
+            "network": sum(network.count_params() for network in networks),
+            "wide": int(np.count_nonzero(linear.weights)),
+        },
         "seconds": {**stages_of(run), **seconds},
     }
 

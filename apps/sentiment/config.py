@@ -125,6 +125,9 @@ class ModelConfig(ConfigModel):
     embedding_dropout: float = option(0.4, "share of embedding features dropped, the same in a whole text", ge=0, lt=1)
     word_dropout: float = option(0.2, "share of words replaced by the unknown word", ge=0, lt=1)
     recurrent_dropout: float = option(0.0, "share of the state dropped on its way to the next step", ge=0, lt=1)
+    members: int = option(
+        1, "networks trained one after the other from other seeds, whose logits are averaged", unit="networks", ge=1
+    )
     wide: bool = option(False, "add the weighted word n-grams beside the recurrent part")
 
 

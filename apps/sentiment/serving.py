@@ -6,6 +6,7 @@ Raw text in, dictionaries out, as plain TensorFlow operations; no code of this r
 import keras
 import tensorflow as tf
 
+from apps.sentiment.model import networks_of
 from apps.sentiment.vocabulary import PAD_ID
 
 # Texts that an export is tried with: short, long, empty, not ASCII.
@@ -57,10 +58,7 @@ class Explainer:
     def __init__(self, model, preprocessor):
         self.model = model
         self.preprocessor = preprocessor
-        network = model.get_layer("sentiment")
-        vectors = network.get_layer("embedding_dropout").output
-        self.embed = keras.Model(network.inputs, vectors)
-        self.classify_vectors = keras.Model([vectors, *network.inputs], network.output)
+        self.halves = [halves(network) for network in networks_of(model)]
         self.scales = model.get_layer("scaled_sum").scales
 
     def __call__(self, text):
@@ -69,7 +67,11 @@ class Explainer:
         logits = self.model(inputs, training=False)
         direction = self._direction(logits)  # [batch, classes]
         score = tf.reduce_sum(logits * direction, axis=-1)
-        attributions = self._of_network(inputs["token_ids"], words, direction)
+        per_step = sum(
+            scale * self._of_network(embed, classify, inputs["token_ids"], direction)
+            for scale, (embed, classify) in zip(self.scales, self.halves)
+        )
+        attributions = self._on_words(per_step, inputs["token_ids"], words)
         if self.preprocessor.wide:
             attributions += self._of_wide_part(words, direction)
         attributions = words.with_flat_values(attributions)
@@ -88,22 +90,26 @@ class Explainer:
         chosen = tf.one_hot(tf.argmax(logits, axis=-1), classes)
         return chosen - (1.0 - chosen) / (classes - 1)
 
-    def _of_network(self, token_ids, words, direction):
-        """float32 `[words of the batch]`, in the order of `words.flat_values`."""
-        vectors = self.embed([token_ids], training=False)  # [batch, time, features]
+    @staticmethod
+    def _of_network(embed, classify, token_ids, direction):
+        """What each step adds to the score of one network: float32 `[batch, time]`."""
+        vectors = embed([token_ids], training=False)  # [batch, time, features]
 
         def gradients_at(share):
             scaled = vectors * share
             with tf.GradientTape() as tape:
                 tape.watch(scaled)
-                logits = self.classify_vectors([scaled, token_ids], training=False)
+                logits = classify([scaled, token_ids], training=False)
                 score = tf.reduce_sum(logits * direction)
             return tape.gradient(score, scaled)
 
         # The middles of equal steps; one after the other, so that memory does not grow with their number.
         shares = (tf.range(INTEGRATION_STEPS, dtype=tf.float32) + 0.5) / INTEGRATION_STEPS
         total = tf.foldl(lambda sum_, share: sum_ + gradients_at(share), shares, tf.zeros_like(vectors))
-        per_step = tf.reduce_sum(vectors * total, axis=-1) * (self.scales[0] / INTEGRATION_STEPS)  # [batch, time]
+        return tf.reduce_sum(vectors * total, axis=-1) / INTEGRATION_STEPS
+
+    def _on_words(self, per_step, token_ids, words):
+        """From `[batch, time]` to float32 `[words of the batch]`, in the order of `words.flat_values`; 0 for words cut off."""
         kept = self.preprocessor.kept(words)  # words that the network saw
         places = tf.where(kept.flat_values)
         seen = tf.boolean_mask(per_step, token_ids[:, :, 0] != PAD_ID)
@@ -117,7 +123,7 @@ class Explainer:
         buckets = self.preprocessor.ngram_buckets
         rows = distinct // buckets
         weights = self.preprocessor.wide_weights(distinct % buckets)  # [distinct, classes]
-        scores = tf.reduce_sum(weights * tf.gather(direction, rows), axis=-1) * self.scales[1]
+        scores = tf.reduce_sum(weights * tf.gather(direction, rows), axis=-1) * self.scales[-1]
         ngrams_of_text = tf.math.unsorted_segment_sum(tf.ones_like(scores), rows, words.nrows())
         scores /= tf.sqrt(tf.gather(ngrams_of_text, rows))
         # An n-gram counts once however often it occurs, so its occurrences share its weight.
@@ -128,3 +134,9 @@ class Explainer:
             for offset in range(order):
                 attributions += tf.math.unsorted_segment_sum(share / order, starts + offset, size)
         return attributions
+
+
+def halves(network):
+    """A network as two: token ids to vectors of words and phrases, and these (and the ids, for the mask) to logits."""
+    vectors = network.get_layer("embedding_dropout").output
+    return keras.Model(network.inputs, vectors), keras.Model([vectors, *network.inputs], network.output)

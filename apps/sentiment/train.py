@@ -1,6 +1,7 @@
 """Training: build, compile, fit, and scale the logits on validation data."""
 
 import keras
+import numpy as np
 
 from apps.sentiment.calibration import fit_scales
 from apps.sentiment.config import Config
@@ -48,11 +49,36 @@ def train(config: Config, run: Run, splits: Splits, preprocessor: Preprocessor, 
 
     save_lengths(run, training_data.lengths, training_data.boundaries)
 
-    network = build_model(config, preprocessor)
+    networks = []
+    for member in range(config.model.members):
+        if config.model.members > 1:
+            console.line(f"  network {member + 1} of {config.model.members}")
+        network = build_model(config, preprocessor, member)
+        if member == 0:
+            console.model(network)
+        member_run = run if member == 0 else Run(run.path / "members" / str(member), run.app)
+        fit(config, member_run, network, training_data, validation_data, resume)
+        networks.append(network)
+
+    parts = [np.mean([predict_logits(network, splits.validation, preprocessor) for network in networks], axis=0)]
+    if config.model.wide:
+        parts.append(preprocessor.wide_logits_of(splits.validation.texts))
+    scales = fit_scales(parts, label_ids(splits.validation, preprocessor.label_names))
+    return with_fitted_scales(networks, scales)
+
+
+def fit(
+    config: Config,
+    run: Run,
+    network: keras.Model,
+    training_data: BucketedBatches,
+    validation_data: BucketedBatches,
+    resume: bool,
+) -> None:
+    """Trains one network, and leaves its best weights in it."""
     require_float32_outputs(network)
-    if config.model.word_vectors == "neighbours" and not resume:
+    if config.model.word_vectors == "neighbours" and not run.checkpoints_path.exists():
         start_from_neighbours(network, training_data, config)
-    console.model(network)
     network.compile(
         optimizer=make_optimizer(config.train, training_data.steps_per_epoch * config.train.epochs),
         # Weighted, because the rows that fill up a batch of validation have weight 0.
@@ -73,14 +99,8 @@ def train(config: Config, run: Run, splits: Splits, preprocessor: Preprocessor, 
         monitor="val_log_loss",
         mode="min",
         resume=resume,
-        console=console,
+        console=get_console(),
     )
-
-    parts = [predict_logits(network, splits.validation, preprocessor)]
-    if config.model.wide:
-        parts.append(preprocessor.wide_logits_of(splits.validation.texts))
-    scales = fit_scales(parts, label_ids(splits.validation, preprocessor.label_names))
-    return with_fitted_scales(network, scales)
 
 
 def start_from_neighbours(network: keras.Model, training_data: BucketedBatches, config: Config) -> None:

@@ -85,6 +85,7 @@ def test_the_files_of_the_contract_and_what_they_export(app):
     folder = REPOSITORY / "apps" / app.name
     for name in ("__init__", "__main__", "config", *EXPORTS):
         assert (folder / f"{name}.py").is_file(), name
+    assert (folder / "README.md").is_file()
     for name, exports in EXPORTS.items():
         for export, parameters in exports.items():
             found = getattr(module(app, name), export)

@@ -50,16 +50,21 @@ def wait_for_step(process, run, step):
 def runs(tmp_path_factory):
     """A training that nothing disturbed; and one that got SIGKILL in its second epoch and was resumed."""
     folder = tmp_path_factory.mktemp("resume")
-    command_line.run("sentiment", *words("whole"), cwd=folder, XLA_FLAGS=dump_flags(folder / "xla"))
     whole, killed = folder / "runs" / "sentiment" / "whole", folder / "runs" / "sentiment" / "killed"
-    steps = newest_step(whole) // SETTINGS["train.epochs"]
-
-    process = command_line.start("sentiment", *words("killed"), cwd=folder)
+    undisturbed = command_line.start("sentiment", *words("whole"), cwd=folder, XLA_FLAGS=dump_flags(folder / "xla"))
+    process = command_line.start("sentiment", *words("killed"), cwd=folder)  # beside it, which takes less time
     try:
+        wait_for_step(process, killed, 1)
+        state = killed / "checkpoints" / str(newest_step(killed)) / "state.json"
+        steps = json.loads(state.read_text())["steps_per_epoch"]
         wait_for_step(process, killed, steps + 20)
-    finally:
         process.kill()
         process.communicate()
+        _, err = undisturbed.communicate(timeout=command_line.SECONDS)
+        assert undisturbed.returncode == 0, err
+    finally:
+        process.kill()
+        undisturbed.kill()
     left = newest_step(killed)
     assert steps < left < 2 * steps and left % steps, "it was not killed in the middle of its second epoch"
     assert not (killed / "model.keras").exists()
@@ -99,6 +104,7 @@ def test_xla_compiles_once_for_each_length(runs):
     assert max(count_compilations(folder / "xla2")) <= BUCKETS + 1
 
 
+@pytest.mark.slow
 def test_ctrl_c_is_a_sentence_with_the_command_that_goes_on(runs):
     folder, whole, *_ = runs
     longer = ["train", "--resume", whole, "--train.epochs", 600]
