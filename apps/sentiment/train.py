@@ -49,7 +49,7 @@ def train(config: Config, run: Run, splits: Splits, preprocessor: Preprocessor, 
 
     save_lengths(run, training_data.lengths, training_data.boundaries)
 
-    networks = []
+    networks, vectors = [], None
     for member in range(config.model.members):
         if config.model.members > 1:
             console.line(f"  network {member + 1} of {config.model.members}")
@@ -57,6 +57,9 @@ def train(config: Config, run: Run, splits: Splits, preprocessor: Preprocessor, 
         if member == 0:
             console.model(network)
         member_run = run if member == 0 else Run(run.path / "members" / str(member), run.app)
+        if config.model.word_vectors == "neighbours" and not member_run.checkpoints_path.exists():
+            vectors = neighbour_vectors(network, training_data, config) if vectors is None else vectors
+            network.get_layer("word_embedding").set_weights([vectors])
         fit(config, member_run, network, training_data, validation_data, resume)
         networks.append(network)
 
@@ -77,8 +80,6 @@ def fit(
 ) -> None:
     """Trains one network, and leaves its best weights in it."""
     require_float32_outputs(network)
-    if config.model.word_vectors == "neighbours" and not run.checkpoints_path.exists():
-        start_from_neighbours(network, training_data, config)
     network.compile(
         optimizer=make_optimizer(config.train, training_data.steps_per_epoch * config.train.epochs),
         # Weighted, because the rows that fill up a batch of validation have weight 0.
@@ -103,9 +104,9 @@ def fit(
     )
 
 
-def start_from_neighbours(network: keras.Model, training_data: BucketedBatches, config: Config) -> None:
-    """Puts vectors of words that have the same neighbours next to each other, before anything is learned."""
+def neighbour_vectors(network: keras.Model, training_data: BucketedBatches, config: Config) -> np.ndarray:
+    """Where the word vectors start: words that have the same neighbours next to each other."""
     embedding = network.get_layer("word_embedding")
-    word_ids = training_data.values.numpy()[:, 0]
-    size, dim = embedding.input_dim, embedding.output_dim
-    embedding.set_weights([word_vectors(word_ids, training_data.lengths, size, dim, config.train.seed)])
+    get_console().line("  making word vectors from the neighbours of each word")
+    words = training_data.values.numpy()[:, 0]
+    return word_vectors(words, training_data.lengths, embedding.input_dim, embedding.output_dim, config.train.seed)

@@ -25,7 +25,7 @@ from tests import command_line
 from tests.command_line import REPOSITORY
 from tests.conformance.apps import APPS, App
 
-# What each file exports, with its first parameters.
+# What each file exports, with its parameters; an application may add some that have a default.
 EXPORTS = {
     "data": {"load_splits": ["config"]},
     "preprocessing": {"Preprocessor": None},
@@ -90,7 +90,12 @@ def test_the_files_of_the_contract_and_what_they_export(app):
         for export, parameters in exports.items():
             found = getattr(module(app, name), export)
             if parameters is not None:
-                assert list(inspect.signature(found).parameters) == parameters, (name, export)
+                signature = inspect.signature(found).parameters
+                assert list(signature)[: len(parameters)] == parameters, (name, export)
+                assert all(p.default is not p.empty for p in list(signature.values())[len(parameters) :]), (
+                    name,
+                    export,
+                )
             if callable(found):
                 assert inspect.getdoc(found), f"{name}.{export} has no docstring"
     preprocessor = module(app, "preprocessing").Preprocessor
