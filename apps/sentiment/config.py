@@ -137,7 +137,7 @@ class Config(ConfigModel):
     data: DataConfig = DataConfig()
     preprocessing: PreprocessingConfig = PreprocessingConfig()
     model: ModelConfig = ModelConfig()
-    train: TrainConfig = TrainConfig(epochs=3, batch_size=64, learning_rate=2e-3, schedule="linear", epsilon=1e-5)
+    train: TrainConfig = TrainConfig(epochs=2, batch_size=64, learning_rate=2e-3, schedule="linear", epsilon=1e-5)
 
 
 PRESETS: dict[str, dict[str, Any]] = {
@@ -153,7 +153,6 @@ PRESETS: dict[str, dict[str, Any]] = {
     "best": {
         "preprocessing": {"max_length": 512, "length_buckets": 6},
         "model": {"word_vectors": "neighbours", "members": 4, "wide": True},
-        "train": {"epochs": 2},
     },
     # One batch without regularisation: the loss must go towards zero, or the model has a bug.
     "overfit": {
