@@ -63,7 +63,6 @@ def measure(run_path: Path, test_path: str) -> dict:
     from apps.sentiment.baselines import fit_ngram_linear, ngrams_of_texts
     from apps.sentiment.config import Config
     from apps.sentiment.data import label_ids, load_splits, predict_logits
-    from apps.sentiment.model import networks_of
     from apps.sentiment.preprocessing import Preprocessor
     from common.data.text_files import read_labelled_texts
     from common.model_files import load_model
@@ -72,7 +71,7 @@ def measure(run_path: Path, test_path: str) -> dict:
     run = open_run(run_path, "sentiment")
     config = run.config(Config)
     preprocessor, model = Preprocessor.load(run.preprocessor_path), load_model(run.model_path, "apps.sentiment")
-    networks = networks_of(model)
+    network = model.get_layer("network")
     test = read_labelled_texts(test_path, config.data.text_key, config.data.label_key)
     labels = label_ids(test, preprocessor.label_names)
 
@@ -83,7 +82,7 @@ def measure(run_path: Path, test_path: str) -> dict:
         logits[name] = function()
         seconds[f"test, {name}"] = time.perf_counter() - started
 
-    timed("network", lambda: sum(predict_logits(network, test, preprocessor) for network in networks))
+    timed("network", lambda: predict_logits(network, test, preprocessor))
     if preprocessor.wide:
         timed("network + wide", lambda: predict_logits(model, test, preprocessor))
     started = time.perf_counter()
@@ -100,7 +99,7 @@ def measure(run_path: Path, test_path: str) -> dict:
         },
         "examples": {ALL: len(test), UNSEEN: int(unseen.sum())},
         "parameters": {
-            "network": sum(network.count_params() for network in networks),
+            "network": network.count_params(),
             "wide": int(np.count_nonzero(linear.weights)),
         },
         "seconds": {**stages_of(run), **seconds},

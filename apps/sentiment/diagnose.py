@@ -10,7 +10,7 @@ import numpy as np
 
 from apps.sentiment.config import Config
 from apps.sentiment.data import label_ids
-from apps.sentiment.model import CELLS, build_model, networks_of
+from apps.sentiment.model import CELLS, build_model
 from apps.sentiment.preprocessing import Preprocessor, pad
 from apps.sentiment.vocabulary import PAD_ID
 from common.data.splits import Splits
@@ -37,7 +37,7 @@ def diagnose(config: Config, run: Run, splits: Splits, preprocessor: Preprocesso
         For each cell `factor_per_step`, `description` and `norms`, as `plot_norms` does.
     """
     set_seeds(config.train.seed)
-    network = networks_of(model)[0] if model is not None else build_model(config, preprocessor)
+    network = model.get_layer("network") if model is not None else build_model(config, preprocessor)
     token_ids, labels = _examples(config, splits, preprocessor)
     vectors = keras.Model(network.inputs, network.get_layer("embedding_dropout").output)([token_ids])
     vectors, mask = np.asarray(vectors), token_ids[:, :, 0] != PAD_ID

@@ -1,6 +1,7 @@
-"""The network: numbers in, numbers out, compiled by XLA.
+r"""The network: numbers in, numbers out, compiled by XLA.
 
-words and word pairs -> vectors -> recurrent layers, both directions -> pooling over real steps -> logits
+words and phrases -> vectors -> recurrent layers, both directions -> pooling over real steps -> logits
+                           \-> bag of vectors --------------------------------------------/
 """
 
 import keras
@@ -14,18 +15,17 @@ from common.layers import GRU, LSTM, Bidirectional, MinGRU, SequencePooling, Sim
 CELLS = {"simple_rnn": SimpleRNN, "gru": GRU, "lstm": LSTM, "min_gru": MinGRU}
 
 
-def build_model(config: Config, preprocessor: Preprocessor, member: int = 0) -> keras.Model:
-    """Builds the recurrent network, or one of several that will be averaged.
+def build_model(config: Config, preprocessor: Preprocessor) -> keras.Model:
+    """Builds the recurrent network.
 
     Args:
         config: only `config.model`, the length of phrases and the seed are read.
         preprocessor: adapted; gives the sizes of vocabulary and labels.
-        member: number of the network among `config.model.members`; each starts and drops out otherwise.
 
     Returns:
         A model from `{"token_ids": int32 [batch, time, phrase_length]}`, 0 is padding, to logits float32 `[batch, classes]`.
     """
-    settings, seed = config.model, config.train.seed + member
+    settings, seed = config.model, config.train.seed
     phrase_length = config.preprocessing.phrase_length
     token_ids = keras.Input((None, phrase_length), dtype="int32", name="token_ids")
     mask = keras.ops.not_equal(token_ids[:, :, 0], PAD_ID)  # [batch, time]
@@ -50,7 +50,7 @@ def build_model(config: Config, preprocessor: Preprocessor, member: int = 0) -> 
         pooled = keras.layers.Concatenate(name="pooling_and_bag")([pooled, bag])
     pooled = keras.layers.Dropout(settings.dropout, seed=seed, name="dropout")(pooled)
     logits = keras.layers.Dense(len(preprocessor.label_names), dtype="float32", name="logits")(pooled)
-    return keras.Model({"token_ids": token_ids}, logits, name=f"sentiment_{member}")
+    return keras.Model({"token_ids": token_ids}, logits, name="network")
 
 
 def recurrent_layer(settings, seed, index):
@@ -67,30 +67,21 @@ def recurrent_layer(settings, seed, index):
     return Bidirectional(layer, name=f"bidirectional_{index}") if settings.bidirectional else layer
 
 
-def with_fitted_scales(networks: list[keras.Model], scales: list[float]) -> keras.Model:
-    """Puts trained networks into their final form: their logits, and those of the wide part, times their fitted scales.
+def with_fitted_scales(network: keras.Model, scales: list[float]) -> keras.Model:
+    """Puts a trained network into its final form: its logits, and those of the wide part, times their fitted scales.
 
     Args:
-        networks: what `build_model` returned, trained.
-        scales: one float for the mean of the networks, and a second one for the wide part if there is one.
+        network: what `build_model` returned, trained.
+        scales: one float for the network, and a second one for the wide part if there is one.
 
     Returns:
-        A model of `token_ids` and, with a wide part, `wide_logits` float32 `[batch, classes]`, to logits.
+        A model of `token_ids` and, with a wide part, `wide_logits` float32 `[batch, classes]`, to logits. The network is its
+        layer `network`.
     """
-    first = networks[0]
-    inputs = {"token_ids": keras.Input(first.input["token_ids"].shape[1:], dtype="int32", name="token_ids")}
-    parts, part_scales = [], []
-    for network in networks:
-        plain = keras.Model(network.input, network.output, name=network.name)  # without its optimizer
-        parts.append(plain({"token_ids": inputs["token_ids"]}))
-        part_scales.append(scales[0] / len(networks))
+    network = keras.Model(network.input, network.output, name=network.name)  # without the optimizer it was trained with
+    token_ids = keras.Input(network.input["token_ids"].shape[1:], dtype="int32", name="token_ids")
+    inputs, parts = {"token_ids": token_ids}, [network({"token_ids": token_ids})]
     if len(scales) == 2:
-        inputs["wide_logits"] = keras.Input((first.output_shape[-1],), name="wide_logits")
+        inputs["wide_logits"] = keras.Input((network.output_shape[-1],), name="wide_logits")
         parts.append(inputs["wide_logits"])
-        part_scales.append(scales[1])
-    return keras.Model(inputs, ScaledSum(part_scales, name="scaled_sum")(parts), name="sentiment")
-
-
-def networks_of(model: keras.Model) -> list[keras.Model]:
-    """The recurrent networks inside a model in its final form."""
-    return [layer for layer in model.layers if isinstance(layer, keras.Model)]
+    return keras.Model(inputs, ScaledSum(scales, name="scaled_sum")(parts), name="sentiment")

@@ -6,7 +6,6 @@ Raw text in, dictionaries out, as plain TensorFlow operations; no code of this r
 import keras
 import tensorflow as tf
 
-from apps.sentiment.model import networks_of
 from apps.sentiment.vocabulary import PAD_ID
 
 # Texts that an export is tried with: short, long, empty, not ASCII.
@@ -58,7 +57,10 @@ class Explainer:
     def __init__(self, model, preprocessor):
         self.model = model
         self.preprocessor = preprocessor
-        self.halves = [halves(network) for network in networks_of(model)]
+        network = model.get_layer("network")
+        vectors = network.get_layer("embedding_dropout").output
+        self.embed = keras.Model(network.inputs, vectors)
+        self.classify_vectors = keras.Model([vectors, *network.inputs], network.output)  # the ids for the mask
         self.scales = model.get_layer("scaled_sum").scales
 
     def __call__(self, text):
@@ -67,10 +69,7 @@ class Explainer:
         logits = self.model(inputs, training=False)
         direction = self._direction(logits)  # [batch, classes]
         score = tf.reduce_sum(logits * direction, axis=-1)
-        per_step = sum(
-            scale * self._of_network(embed, classify, inputs["token_ids"], direction)
-            for scale, (embed, classify) in zip(self.scales, self.halves)
-        )
+        per_step = self.scales[0] * self._of_network(inputs["token_ids"], direction)
         attributions = self._on_words(per_step, inputs["token_ids"], words)
         if self.preprocessor.wide:
             attributions += self._of_wide_part(words, direction)
@@ -90,16 +89,15 @@ class Explainer:
         chosen = tf.one_hot(tf.argmax(logits, axis=-1), classes)
         return chosen - (1.0 - chosen) / (classes - 1)
 
-    @staticmethod
-    def _of_network(embed, classify, token_ids, direction):
-        """What each step adds to the score of one network: float32 `[batch, time]`."""
-        vectors = embed([token_ids], training=False)  # [batch, time, features]
+    def _of_network(self, token_ids, direction):
+        """What each step adds to the score of the network: float32 `[batch, time]`."""
+        vectors = self.embed([token_ids], training=False)  # [batch, time, features]
 
         def gradients_at(share):
             scaled = vectors * share
             with tf.GradientTape() as tape:
                 tape.watch(scaled)
-                logits = classify([scaled, token_ids], training=False)
+                logits = self.classify_vectors([scaled, token_ids], training=False)
                 score = tf.reduce_sum(logits * direction)
             return tape.gradient(score, scaled)
 
@@ -123,7 +121,7 @@ class Explainer:
         buckets = self.preprocessor.ngram_buckets
         rows = distinct // buckets
         weights = self.preprocessor.wide_weights(distinct % buckets)  # [distinct, classes]
-        scores = tf.reduce_sum(weights * tf.gather(direction, rows), axis=-1) * self.scales[-1]
+        scores = tf.reduce_sum(weights * tf.gather(direction, rows), axis=-1) * self.scales[1]
         ngrams_of_text = tf.math.unsorted_segment_sum(tf.ones_like(scores), rows, words.nrows())
         scores /= tf.sqrt(tf.gather(ngrams_of_text, rows))
         # An n-gram counts once however often it occurs, so its occurrences share its weight.
@@ -134,9 +132,3 @@ class Explainer:
             for offset in range(order):
                 attributions += tf.math.unsorted_segment_sum(share / order, starts + offset, size)
         return attributions
-
-
-def halves(network):
-    """A network as two: token ids to vectors of words and phrases, and these (and the ids, for the mask) to logits."""
-    vectors = network.get_layer("embedding_dropout").output
-    return keras.Model(network.inputs, vectors), keras.Model([vectors, *network.inputs], network.output)

@@ -14,6 +14,7 @@ from common.console import get_console
 from common.data.buckets import BucketedBatches
 from common.data.splits import Splits
 from common.runs import Run
+from common.training.checkpoints import Checkpoints
 from common.training.compilation import require_jit_compile
 from common.training.fit import resumable_fit
 from common.training.optimizer import make_optimizer
@@ -43,43 +44,18 @@ def train(config: Config, run: Run, splits: Splits, preprocessor: Preprocessor, 
         {
             "lengths": f"{', '.join(map(str, training_data.boundaries))} tokens",
             "padding": f"{training_data.padding_waste:.1%} of all steps",
-            "steps per epoch": training_data.steps_per_epoch,
+            "steps per epoch": f"{training_data.steps_per_epoch} (what fills no batch waits for another epoch)",
         }
     )
 
     save_lengths(run, training_data.lengths, training_data.boundaries)
 
-    networks, vectors = [], None
-    for member in range(config.model.members):
-        if config.model.members > 1:
-            console.line(f"  network {member + 1} of {config.model.members}")
-        network = build_model(config, preprocessor, member)
-        if member == 0:
-            console.model(network)
-        member_run = run if member == 0 else Run(run.path / "members" / str(member), run.app)
-        if config.model.word_vectors == "neighbours" and not member_run.checkpoints_path.exists():
-            vectors = neighbour_vectors(network, training_data, config) if vectors is None else vectors
-            network.get_layer("word_embedding").set_weights([vectors])
-        fit(config, member_run, network, training_data, validation_data, resume)
-        networks.append(network)
-
-    parts = [np.mean([predict_logits(network, splits.validation, preprocessor) for network in networks], axis=0)]
-    if config.model.wide:
-        parts.append(preprocessor.wide_logits_of(splits.validation.texts))
-    scales = fit_scales(parts, label_ids(splits.validation, preprocessor.label_names))
-    return with_fitted_scales(networks, scales)
-
-
-def fit(
-    config: Config,
-    run: Run,
-    network: keras.Model,
-    training_data: BucketedBatches,
-    validation_data: BucketedBatches,
-    resume: bool,
-) -> None:
-    """Trains one network, and leaves its best weights in it."""
+    network = build_model(config, preprocessor)
     require_float32_outputs(network)
+    checkpoints = Checkpoints(run.checkpoints_path, training_data.steps_per_epoch)
+    if config.model.word_vectors == "neighbours" and checkpoints.newest() is None:
+        network.get_layer("word_embedding").set_weights([neighbour_vectors(network, training_data, config)])
+    console.model(network)
     network.compile(
         optimizer=make_optimizer(config.train, training_data.steps_per_epoch * config.train.epochs),
         # Weighted, because the rows that fill up a batch of validation have weight 0.
@@ -100,8 +76,14 @@ def fit(
         monitor="val_log_loss",
         mode="min",
         resume=resume,
-        console=get_console(),
+        console=console,
     )
+
+    parts = [predict_logits(network, splits.validation, preprocessor)]
+    if config.model.wide:
+        parts.append(preprocessor.wide_logits_of(splits.validation.texts))
+    scales = fit_scales(parts, label_ids(splits.validation, preprocessor.label_names))
+    return with_fitted_scales(network, scales)
 
 
 def neighbour_vectors(network: keras.Model, training_data: BucketedBatches, config: Config) -> np.ndarray:

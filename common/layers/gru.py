@@ -20,7 +20,7 @@ class GRUCell(GatedCell):
     row `b` and the row `c`.
 
     Reference:
-        Cho et al. 2014, arXiv:1406.1078; this form is that of version 3 and of the vendors' kernels.
+        Cho et al. 2014, arXiv:1406.1078; this form is that of version 1 and of the vendors' kernels.
     """
 
     gate_count = 3

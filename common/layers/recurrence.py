@@ -27,12 +27,13 @@ def recurrence(gates, projected, recurrent_kernel, recurrent_bias, initial_state
         recurrent_bias: float `[gates·units]`, `b_r`; zeros for a cell without one.
         initial_state: tuple of float32 `[batch, units]`.
         mask: bool or float `[time, batch, 1]`; where it is 0 the state is carried over unchanged.
-        recurrent_dropout_mask: float `[time or 1, batch, units]`, multiplied with `h` before it meets `U`; or None.
+        recurrent_dropout_mask: float `[time or 1, batch, units]`, multiplied with `h` before it meets `U`; or None. Neither
+            mask gets a gradient.
 
     Returns:
         A tuple with the states of all steps, each float32 `[time, batch, units]`, in the order of the state.
     """
-    states_in_operands = len(initial_state)
+    state_count = len(initial_state)
     has_dropout = recurrent_dropout_mask is not None
     compute_dtype = projected.dtype
 
@@ -62,7 +63,7 @@ def recurrence(gates, projected, recurrent_kernel, recurrent_bias, initial_state
 
         def step(state_cotangents, x):
             step_projected, step_mask, step_recurrent = x[:3]
-            state, arriving = x[3 : 3 + states_in_operands], x[3 + states_in_operands : 3 + 2 * states_in_operands]
+            state, arriving = x[3 : 3 + state_count], x[3 + state_count : 3 + 2 * state_count]
             total = tuple(carried + new for carried, new in zip(state_cotangents, arriving))
             kept = step_mask > 0
             through_gates = tuple(ops.where(kept, value, 0.0) for value in total)
@@ -99,7 +100,7 @@ def recurrence(gates, projected, recurrent_kernel, recurrent_bias, initial_state
             *d_initial,
         )
 
-    if not has_dropout:
+    if not has_dropout:  # operands are tensors; this one is never read
         recurrent_dropout_mask = ops.ones((1, 1, 1), "float32")
     operands = (projected, recurrent_kernel, recurrent_bias, ops.cast(mask, "float32"), recurrent_dropout_mask)
     return with_gradient(forward, backward, (*operands, *initial_state))

@@ -26,9 +26,9 @@ def make_preprocessor(config):
     return preprocessor
 
 
-def make_network(config, preprocessor, member=0):
-    network = build_model(config, preprocessor, member)
-    random = np.random.default_rng(member)
+def make_network(config, preprocessor):
+    network = build_model(config, preprocessor)
+    random = np.random.default_rng(0)
     network.set_weights([random.normal(scale=0.7, size=weight.shape) for weight in network.get_weights()])
     return network
 
@@ -38,5 +38,4 @@ def make_final(wide=False, scales=(1.5,), **model):
     keras.utils.set_random_seed(0)
     config = make_config(wide=wide, **model)
     preprocessor = make_preprocessor(config)
-    networks = [make_network(config, preprocessor, member) for member in range(config.model.members)]
-    return with_fitted_scales(networks, scales), preprocessor
+    return with_fitted_scales(make_network(config, preprocessor), scales), preprocessor

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from apps.sentiment.config import ModelConfig
 from apps.sentiment.layers import PhraseEmbedding, WordDropout
-from apps.sentiment.model import CELLS, build_model, networks_of, with_fitted_scales
+from apps.sentiment.model import CELLS, build_model, with_fitted_scales
 from apps.sentiment.preprocessing import NO_PHRASE_ID
 from apps.sentiment.vocabulary import PAD_ID, UNKNOWN_ID
 from tests.apps.sentiment.small_model import LONG, TEXTS, make_config, make_final, make_network, make_preprocessor
@@ -82,7 +82,7 @@ def test_the_seed_decides_the_weights(preprocessor):
 
 def test_scales_multiply_the_logits_of_each_part():
     model, preprocessor = make_final(wide=True, scales=(0.5, 2.0))
-    (network,) = networks_of(model)
+    network = model.get_layer("network")
     inputs = preprocessor(tf.constant(TEXTS))
     expected = 0.5 * network({"token_ids": inputs["token_ids"]}) + 2 * inputs["wide_logits"]
     np.testing.assert_allclose(model(inputs), expected, rtol=1e-5, atol=1e-6)
@@ -100,7 +100,7 @@ def test_saved_and_loaded_it_answers_the_same(wide, tmp_path):
 def test_the_final_form_leaves_the_trained_network_as_it_was(preprocessor):
     network = make_network(make_config(), preprocessor)
     before = network.get_weights()
-    with_fitted_scales([network], [3.0])
+    with_fitted_scales(network, [3.0])
     for one, other in zip(network.get_weights(), before, strict=True):
         np.testing.assert_array_equal(one, other)
 

@@ -16,11 +16,10 @@ def traced(explainer):
     return tf.function(explainer, input_signature=TEXTS)
 
 
-@pytest.fixture(scope="module", params=[(False, 1), (True, 1), (True, 2)], ids=["network", "wide", "two networks"])
+@pytest.fixture(scope="module", params=[False, True], ids=["network", "wide"])
 def served(request):
     """Returns (model, preprocessor, explainer, its traced function)."""
-    wide, members = request.param
-    model, preprocessor = make_final(wide=wide, scales=(1.5, 0.8)[: 1 + wide], members=members)
+    model, preprocessor = make_final(wide=request.param, scales=(1.5, 0.8)[: 1 + request.param])
     explainer = Explainer(model, preprocessor)
     return model, preprocessor, explainer, traced(explainer)
 
@@ -43,12 +42,11 @@ def test_attributions_and_bias_add_up_to_the_score(served):
 def test_the_bias_is_the_score_of_a_text_without_any_words(served):
     model, preprocessor, explainer, explain = served
     inputs = preprocessor(tf.constant(REVIEWS))
-    scales, logits = model.get_layer("scaled_sum").scales, 0.0
-    for scale, (embed, classify) in zip(scales, explainer.halves, strict=False):
-        vectors = tf.zeros_like(embed([inputs["token_ids"]]))
-        logits += scale * classify([vectors, inputs["token_ids"]])
+    scales = model.get_layer("scaled_sum").scales
+    vectors = tf.zeros_like(explainer.embed([inputs["token_ids"]]))
+    logits = scales[0] * explainer.classify_vectors([vectors, inputs["token_ids"]])
     if preprocessor.wide:
-        logits += scales[-1] * preprocessor._wide_bias
+        logits += scales[1] * preprocessor._wide_bias
     answer = numpy_of(explain(tf.constant(REVIEWS)))
     best = tf.one_hot(tf.argmax(model(inputs, training=False), axis=1), 3)
     expected = tf.reduce_sum(logits * (1.5 * best - 0.5), axis=1)
