@@ -5,6 +5,7 @@ From words to a call: choose the verb, read its options, call the function of th
 mistake that the person can mend (one sentence on stderr), 130 after Ctrl-C; a bug keeps its traceback.
 """
 
+import errno
 import os
 import re
 import sys
@@ -52,11 +53,22 @@ def main(
         print(f"interrupted{f'; {interrupt}' if str(interrupt) else ''}", file=sys.stderr)
         return 130
     except BrokenPipeError:
-        # The reader of our stdout (head, less) has seen enough. Python flushes stdout once more at its end,
-        # and would complain; nobody reads that either.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # The reader of our stdout (head, less) has seen enough.
+        _discard_stdout()
         return 0
+    except OSError as error:
+        # Our files name themselves and their cause in a UserError; this is stdout, sent to a full disk.
+        if error.errno != errno.ENOSPC or error.filename is not None:
+            raise
+        _discard_stdout()
+        print(f"error: cannot write the output: {error.strerror}; make room or send it elsewhere", file=sys.stderr)
+        return 2
     return 0
+
+
+def _discard_stdout() -> None:
+    # Python flushes stdout once more at its end, and would complain; nobody reads that either.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def parse(

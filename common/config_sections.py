@@ -8,8 +8,8 @@ from common.config import ConfigModel, option
 class TrainConfig(ConfigModel):
     """Optimisation, stopping and checkpoints."""
 
-    epochs: int = option(5, "passes over the training data", unit="epochs", ge=1)
-    batch_size: int = option(32, "examples in one step of gradient descent", unit="examples", ge=1)
+    epochs: int = option(5, "passes over the training data", unit="epochs", ge=1, le=100_000)
+    batch_size: int = option(32, "examples in one step of gradient descent", unit="examples", ge=1, le=1_000_000)
     learning_rate: float = option(1e-3, "Adam's step size at its highest, after the warm-up", gt=0, le=10)
     schedule: Literal["constant", "cosine", "linear"] = option(
         "cosine", "how the learning rate goes on after the warm-up: stays, or falls to zero at the last step"

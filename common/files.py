@@ -13,6 +13,7 @@ import math
 import os
 import secrets
 import shutil
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
@@ -23,7 +24,20 @@ TEMPORARY_PREFIX = ".tmp-"
 
 # What the person can mend: make room, change rights, choose another place. Other causes are bugs and keep
 # their traceback.
-_MENDABLE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EIO, errno.EACCES, errno.EPERM}
+_MENDABLE = {
+    errno.ENOSPC,
+    errno.EDQUOT,
+    errno.EROFS,
+    errno.EFBIG,
+    errno.EIO,
+    errno.EACCES,
+    errno.EPERM,
+    errno.ENAMETOOLONG,
+}
+
+# What reading a file raises that is missing, cut off or overwritten; UnicodeDecodeError, JSONDecodeError and
+# pydantic's ValidationError are ValueErrors.
+_UNREADABLE = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile)
 
 
 class TargetExistsError(UserError):
@@ -119,6 +133,38 @@ def atomic_directory(path: str | os.PathLike[str]) -> Iterator[Path]:
         raise
 
 
+@contextlib.contextmanager
+def reading(path: str | os.PathLike[str], advice: str) -> Iterator[None]:
+    """Turns a failure to read `path` in the block, which should do nothing else, into a sentence.
+
+    Args:
+        path: The file that the block reads.
+        advice: What the person can do, e.g. `"delete it and run evaluate again"`.
+
+    Raises:
+        UserError: If the file is missing or damaged.
+    """
+    try:
+        yield
+    except _UNREADABLE as error:
+        raise UserError(f"{path} is missing or damaged; {advice}") from error
+
+
+def require_writable_directory(path: str | os.PathLike[str]) -> None:
+    """Makes the directory `path` if it is missing.
+
+    Raises:
+        UserError: If it cannot be made, or nothing can be written there.
+    """
+    path = Path(path)
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"cannot make the folder {path}: {error.strerror}; choose another place") from error
+    if not os.access(path, os.W_OK | os.X_OK):
+        raise UserError(f"cannot write into the folder {path}; change its rights or choose another place")
+
+
 def write_json(path: str | os.PathLike[str], value: Any) -> None:
     """Writes `value` to `path` as indented JSON, whole or not at all; see `to_json` for what is converted."""
     with atomic_write(path) as file:
@@ -200,4 +246,7 @@ def _mendable_cause(error: Exception, path: Path, temporary: Path) -> str | None
     ours = named is None or named in (path, *path.parents) or temporary in (named, *named.parents)
     if ours and isinstance(error, (FileExistsError, NotADirectoryError)) and not path.parent.is_dir():
         return f"{path.parent} is not a directory"
+    # Where the folder is there, it is a writer that made no file: a bug.
+    if ours and isinstance(error, FileNotFoundError) and not path.parent.is_dir():
+        return f"the folder {path.parent} cannot be made"
     return os.strerror(error.errno) if ours and error.errno in _MENDABLE else None

@@ -148,13 +148,15 @@ def load_history(path: str | Path) -> dict[str, np.ndarray]:
         Column name to float64 [epochs]; NaN for an empty cell.
 
     Raises:
-        UserError: the file is missing, empty, ragged, or a cell is no number.
+        UserError: the file is missing, empty, damaged, ragged, or a cell is no number.
     """
     try:
         with open(path, newline="", encoding="utf-8") as file:
             rows = list(csv.reader(file))
     except FileNotFoundError as error:
         raise UserError(f"{path} does not exist; expected the history of a training run.") from error
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise UserError(f"{path} is damaged; delete it, and run again without the picture of the training.") from error
     if len(rows) < 2:
         raise UserError(f"{path} holds no epoch yet; train for at least one epoch first.")
     header, values = rows[0], []

@@ -33,6 +33,7 @@ except ImportError:  # Windows has none; there two processes in one run are not 
     fcntl = None
 
 ConfigT = TypeVar("ConfigT", bound=ConfigModel)
+_LONGEST_NAME = 100  # characters; file systems allow 255 bytes, temporary names are longer
 _PACKAGES = ("tensorflow", "keras", "tensorflow-datasets", "numpy", "pydantic")
 
 
@@ -146,8 +147,12 @@ def create_run(runs_dir: str | os.PathLike[str], app: str, config: ConfigModel, 
     Raises:
         UserError: If the name is taken or is no folder name, or the directory cannot be written.
     """
-    if name is not None and (not name.strip() or name.startswith(".") or {"/", "\\", "\0"} & set(name)):
+    if name is not None and (not name.strip() or name.startswith(".") or {"/", "\\"} & set(name)):
         raise UserError(f"--name is {name!r}, but must be a plain folder name such as first-try")
+    if name is not None and not name.isprintable():
+        raise UserError(f"--name is {name!r}, but must be a plain folder name without control characters")
+    if name is not None and len(name) > _LONGEST_NAME:
+        raise UserError(f"--name has {len(name)} characters; give a name of at most {_LONGEST_NAME}")
     now = datetime.datetime.now().astimezone()
     stem = name or now.strftime("%Y%m%d-%H%M%S")
     info = {

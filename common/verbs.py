@@ -18,7 +18,7 @@ from common.command import Command
 from common.config import config_yaml, load_config, resolve_config, save_config
 from common.console import Console, get_console, use_console
 from common.errors import UserError
-from common.files import atomic_directory, write_json
+from common.files import atomic_directory, require_writable_directory, write_json
 from common.native_log import hold_back_native_log
 from common.runs import Run, create_run, open_run, resume_command
 from common.verb_summary import (
@@ -196,7 +196,13 @@ def _run_to_train(command: Command) -> tuple[Any, Run, bool]:
     flags = command.flags
     if flags["resume"] is None:
         settings = command.resolve()
-        return settings, create_run(flags["runs"], command.app, settings, flags["name"]), False
+        the_run = create_run(flags["runs"], command.app, settings, flags["name"])
+        try:
+            _require_export_place(command)
+        except UserError:
+            _forget_if_empty(the_run, False)
+            raise
+        return settings, the_run, False
     _refuse_settings(command, f"--resume {flags['resume']} keeps the settings of the run", {"train.epochs"})
     if flags["name"] is not None:
         raise UserError("--resume continues a run under the name it has; leave --name out")
@@ -207,15 +213,34 @@ def _run_to_train(command: Command) -> tuple[Any, Run, bool]:
     else:
         longer = settings
     if the_run.finished and longer.train.epochs <= settings.train.epochs:
+        raise UserError(_finished_sentence(the_run, settings.train.epochs))
+    if longer.train.epochs < settings.train.epochs:
         raise UserError(
-            f"{the_run.path} is finished with its {settings.train.epochs} epochs; to train on, raise "
-            f"--train.epochs above {settings.train.epochs}"
+            f"{the_run.path} was started for {settings.train.epochs} epochs, which can only be raised on --resume; "
+            "leave --train.epochs out or give more"
         )
+    _require_export_place(command)
     if longer != settings:
         with the_run.lock():
             the_run.note(trained=False, finished=False)
             save_config(longer, the_run.config_path)
     return longer, the_run, True
+
+
+def _require_export_place(command: Command) -> None:
+    # Before the training, because the export comes last and would fail after hours.
+    require_writable_directory(Path(command.flags["saved_models"], command.app))
+
+
+def _finished_sentence(the_run: Run, epochs: int) -> str:
+    history = the_run.history_path
+    lines = history.read_bytes().count(b"\n") if history.is_file() else 0
+    if 0 < lines - 1 < epochs:  # the first is the header
+        return (
+            f"{the_run.path} is finished: its train.patience ended it after {lines - 1} of {epochs} epochs; "
+            "to train longer, start a new run with a higher --train.patience"
+        )
+    return f"{the_run.path} is finished with its {epochs} epochs; to train on, raise --train.epochs above {epochs}"
 
 
 def _forget_if_empty(the_run: Run, existed: bool) -> None:

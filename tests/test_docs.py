@@ -20,10 +20,6 @@ PAGES = sorted(
 )
 APPS = sorted(path.parent.name for path in (REPOSITORY / "apps").glob("*/__main__.py"))
 # They show a full training, which is made after the pages that show them; leave a name here no longer than that.
-PICTURES_TO_COME = {
-    f"docs/sentiment/{name}.png"
-    for name in ("confusion", "calibration", "training", "gradient_through_time", "lengths")
-}
 _COMMAND = re.compile(
     r"(?:\S*/)?python3? -m (?P<package>apps|benchmarks)\.(?P<name>\w+)(?P<words>.*)|make(?P<make> .*)"
 )
@@ -108,8 +104,6 @@ def test_links_and_pictures_lead_somewhere(page):
             continue
         name, _, anchor = target.partition("#")
         path = (REPOSITORY / page.parent / name).resolve() if name else REPOSITORY / page
-        if path.is_relative_to(REPOSITORY) and path.relative_to(REPOSITORY).as_posix() in PICTURES_TO_COME:
-            continue
         headings = (
             re.findall(r"^#+ (.*)$", path.read_text("utf-8"), re.MULTILINE)
             if path.suffix == ".md" and path.exists()

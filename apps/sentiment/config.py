@@ -75,7 +75,7 @@ class PreprocessingConfig(ConfigModel):
     max_tokens: int = option(
         30_000, "size of the vocabulary: the most frequent words are kept", unit="tokens", ge=3, le=2_000_000
     )
-    max_length: int = option(400, "longer texts are cut to this length", unit="tokens", ge=1)
+    max_length: int = option(400, "longer texts are cut to this length", unit="tokens", ge=1, le=100_000)
     head_fraction: float = option(
         0.5,
         "of a too long text, the share kept from its beginning; the rest is kept from its end",
@@ -109,13 +109,15 @@ class ModelConfig(ConfigModel):
     """The network: embedding, recurrent layers, pooling, classifier."""
 
     cell: Literal["simple_rnn", "gru", "lstm", "min_gru"] = option("min_gru", "the recurrent cell")
-    embedding_dim: int = option(64, "length of a word's vector", unit="features", ge=1)
+    embedding_dim: int = option(64, "length of a word's vector", unit="features", ge=1, le=65_536)
     word_vectors: Literal["random", "neighbours"] = option(
         "random",
         "where word vectors start; neighbours: from the neighbours that words have in the training texts, a minute more",
     )
-    units: int = option(128, "size of the state of each recurrent layer and direction", unit="features", ge=1)
-    layers: int = option(1, "recurrent layers above each other", unit="layers", ge=1)
+    units: int = option(
+        128, "size of the state of each recurrent layer and direction", unit="features", ge=1, le=65_536
+    )
+    layers: int = option(1, "recurrent layers above each other", unit="layers", ge=1, le=64)
     bidirectional: bool = option(True, "read the text in both directions")
     bag: bool = option(True, "add the sum of the vectors of words and phrases to what the recurrent layers found")
     pooling: Literal["max", "mean", "last", "attention", "max_mean"] = option(

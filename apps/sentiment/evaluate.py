@@ -28,7 +28,7 @@ from apps.sentiment.baselines import (
 from common.console import get_console
 from common.data.splits import LabelledTexts, Splits
 from common.errors import UserError
-from common.files import atomic_write, to_json, write_json
+from common.files import atomic_write, reading, to_json, write_json
 from common.metrics import bootstrap_interval, classification_metrics, undefined_metrics
 from common.runs import Run
 
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
 SPLITS = ("train", "validation", "test")
 MISTAKES_KEPT, MISTAKES_SHOWN = 100, 5
+_DELETE_CACHE = "delete it and run evaluate again, which makes it anew"
 LONGEST_MISTAKE, LONGEST_SHOWN = 5_000, 240  # characters of the text in the file, on the console
 
 
@@ -202,9 +203,11 @@ def _baseline_probabilities(
         predictions = linear.probabilities(matrix)
         with atomic_write(predictions_path, "wb") as file:
             np.save(file, predictions, allow_pickle=False)
+    with reading(predictions_path, _DELETE_CACHE):
+        predictions = np.load(predictions_path, allow_pickle=False)
     return {
         "majority": majority_probabilities(train_labels, len(labels), len(label_names)),
-        "nbsvm": np.load(predictions_path, allow_pickle=False),
+        "nbsvm": predictions,
     }, notes
 
 
@@ -213,7 +216,8 @@ def _linear(path: Path, train: LabelledTexts, preprocessor: Preprocessor) -> Ngr
     if preprocessor.linear is not None:
         return preprocessor.linear
     if path.exists():
-        return NgramLinear.load(path)
+        with reading(path, _DELETE_CACHE):
+            return NgramLinear.load(path)
     linear = fit_ngram_linear(train, preprocessor)
     linear.save(path)
     return linear

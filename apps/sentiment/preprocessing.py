@@ -18,6 +18,7 @@ from common.data.buckets import choose_boundaries
 from common.data.splits import sort_labels
 from common.data.text_datasets import as_dataset
 from common.errors import UserError
+from common.files import reading
 
 NO_PHRASE_ID, FIRST_PHRASE_ID = 0, 1
 
@@ -271,16 +272,25 @@ class Preprocessor(tf.Module):
 
     @classmethod
     def load(cls, directory) -> Preprocessor:
-        """Reads what `save` wrote."""
-        content = json.loads(Path(directory, "preprocessor.json").read_text(encoding="utf-8"))
-        preprocessor = cls(PreprocessingConfig(**content["config"]), wide=content["wide"])
-        preprocessor._set(
-            content["vocabulary"], content["phrases"], content["label_names"], content["length_boundaries"]
-        )
+        """Reads what `save` wrote.
+
+        Raises:
+            UserError: a file is missing or damaged.
+        """
+        path = Path(directory, "preprocessor.json")
+        advice = "put it back from a copy, or train a new run"
+        with reading(path, advice):
+            content = json.loads(path.read_text(encoding="utf-8"))
+            preprocessor = cls(PreprocessingConfig(**content["config"]), wide=content["wide"])
+            learned = [content[key] for key in ("vocabulary", "phrases", "label_names", "length_boundaries")]
+        preprocessor._set(*learned)
         if preprocessor.wide:
             from apps.sentiment.baselines import NgramLinear
 
-            preprocessor._set_linear(NgramLinear.load(Path(directory, "ngrams.npz")))
+            path = Path(directory, "ngrams.npz")
+            with reading(path, advice):
+                linear = NgramLinear.load(path)
+            preprocessor._set_linear(linear)
         return preprocessor
 
 

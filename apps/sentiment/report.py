@@ -12,7 +12,7 @@ import numpy as np
 from sklearn.metrics import confusion_matrix
 
 from common.errors import UserError
-from common.files import atomic_write
+from common.files import atomic_write, reading
 from common.metrics import reliability_curve
 from common.plots import (
     draw_confusion,
@@ -53,13 +53,14 @@ def draw_pictures(run: Run, split: str = "test") -> list[Path]:
         The PNG files written to `run.pictures_path`.
 
     Raises:
-        UserError: no predictions for `split`, or a history that cannot be read.
+        UserError: no predictions for `split`, or a file of the run that cannot be read.
     """
     if not predictions_path(run, split).exists():
         raise UserError(
             f"{predictions_path(run, split)} does not exist; run evaluate --run {run.path} --split {split} first"
         )
-    with np.load(predictions_path(run, split), allow_pickle=False) as saved:
+    path = predictions_path(run, split)
+    with reading(path, "delete it and run evaluate again"), np.load(path, allow_pickle=False) as saved:
         labels, probabilities = saved["labels"], saved["probabilities"]
         label_names = saved["label_names"].tolist()
     matrix = confusion_matrix(labels, probabilities.argmax(axis=1), labels=np.arange(len(label_names)))
@@ -73,10 +74,10 @@ def draw_pictures(run: Run, split: str = "test") -> list[Path]:
     if run.history_path.exists():
         figures["training"] = draw_training_curves(load_history(run.history_path), f"Training of {run.path.name}")
     if lengths_path(run).exists():
-        with np.load(lengths_path(run), allow_pickle=False) as saved:
-            figures["lengths"] = draw_lengths(
-                saved["lengths"], saved["boundaries"].tolist(), "tokens", "Lengths of the training texts"
-            )
+        path, advice = lengths_path(run), "delete it, and run again without the picture of the lengths"
+        with reading(path, advice), np.load(path, allow_pickle=False) as saved:
+            lengths, boundaries = saved["lengths"], saved["boundaries"].tolist()
+        figures["lengths"] = draw_lengths(lengths, boundaries, "tokens", "Lengths of the training texts")
     paths = []
     for name, figure in figures.items():
         paths.append(run.pictures_path / f"{name}.png")

@@ -97,10 +97,10 @@ class Bookkeeping(keras.callbacks.Callback):
         self._require_finite_weights()
         self._checkpoints.save(self.model, state)
         write_history(self._run, state)
+        if self._interrupt.requested:  # after the last epoch, too: the evaluation is left to a resume
+            raise KeyboardInterrupt(how_to_resume(self._checkpoints, self._run))
         if state.finished:
             self.model.stop_training = True
-        elif self._interrupt.requested:
-            raise KeyboardInterrupt(how_to_resume(self._checkpoints, self._run))
 
     def _judge(self, epoch: int, logs: dict[str, Any]) -> None:
         """Compares with the best epoch so far and keeps the weights if this one is better."""

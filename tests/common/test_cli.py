@@ -212,7 +212,7 @@ def test_negative_numbers_are_values(command, number):
         ("serve --model x --max_batch 0", "--max_batch is 0, but must be a whole number of at least 1"),
         (
             "train --train.batch_size 0",
-            "train.batch_size is 0 (command line), but must be a whole number of at least 1 (examples)",
+            "train.batch_size is 0 (command line), but must be a whole number of at least 1 and at most 1000000 (examples)",
         ),
         ("config --preset tyni", "there is no preset tyni, only tiny and base; did you mean tiny?"),
         ("train --name a/b", "--name is 'a/b', but must be a plain folder name such as first-try"),
@@ -282,3 +282,19 @@ def test_a_reader_that_has_seen_enough_is_no_error():
     assert process.stderr.read() == ""
     assert process.wait(timeout=60) == 0
     process.stderr.close()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs Linux")
+def test_a_full_disk_behind_stdout_is_one_sentence():
+    """`python -m apps.sentiment --help > /dev/full`."""
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "apps.sentiment", "--help"],
+            cwd=ROOT,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=60,
+        )
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: cannot write the output: No space left") and done.stderr.count("\n") == 1

@@ -120,7 +120,7 @@ def test_unknown_preset(refusal):
         (
             "train.batch_size",
             "0",
-            "train.batch_size is 0 (command line), but must be a whole number of at least 1 (examples)",
+            "train.batch_size is 0 (command line), but must be a whole number of at least 1 and at most 1000000 (examples)",
         ),
         (
             "model.units",
@@ -135,12 +135,12 @@ def test_unknown_preset(refusal):
         (
             "train.epochs",
             "many",
-            "train.epochs is many (command line), but must be a whole number of at least 1 (epochs)",
+            "train.epochs is many (command line), but must be a whole number of at least 1 and at most 100000 (epochs)",
         ),
         (
             "train.epochs",
             "",
-            "train.epochs is '' (command line), but must be a whole number of at least 1 (epochs)",
+            "train.epochs is '' (command line), but must be a whole number of at least 1 and at most 100000 (epochs)",
         ),
         ("model.wide", "maybe", "model.wide is maybe (command line), but must be true or false"),
         (
@@ -171,11 +171,11 @@ def test_of_several_mistakes_the_others_are_named(refusal):
     [
         (
             "train:\n  epochs: true\n",
-            "train.epochs is true (my.yaml, line 2), but must be a whole number of at least 1 (epochs)",
+            "train.epochs is true (my.yaml, line 2), but must be a whole number of at least 1 and at most 100000 (epochs)",
         ),
         (
             "train:\n  epochs: 2.5\n",
-            "train.epochs is 2.5 (my.yaml, line 2), but must be a whole number of at least 1 (epochs)",
+            "train.epochs is 2.5 (my.yaml, line 2), but must be a whole number of at least 1 and at most 100000 (epochs)",
         ),
         ("data: {path: 5}", "data.path is 5 (my.yaml, line 1), but must be text or none"),
         (

@@ -91,11 +91,12 @@ def test_history_is_read_with_empty_cells(tmp_path):
         ("", "no epoch"),
         ("a,b\n1\n", "line 2 has 1"),
         ("a,b\n1,x\n", "line 2 .*no number"),
+        (b"\xff\x00\x9d", "is damaged; delete it"),
     ],
 )
 def test_a_damaged_history_is_named_with_its_line(tmp_path, content, message):
     if content is not None:
-        (tmp_path / "history.csv").write_text(content)
+        (tmp_path / "history.csv").write_bytes(content if isinstance(content, bytes) else content.encode())
     with pytest.raises(UserError, match=message):
         plots.load_history(tmp_path / "history.csv")
 

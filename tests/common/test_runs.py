@@ -54,6 +54,13 @@ def test_a_name_that_is_no_folder_name(tmp_path, config, name):
         create_run(tmp_path, "fake", config, name)
 
 
+@pytest.mark.parametrize(("name", "reason"), [("a" * 101, "at most 100"), ("a\nb", "control characters")])
+def test_a_name_that_file_systems_or_screens_cannot_bear(tmp_path, config, name, reason):
+    with pytest.raises(UserError, match=reason):
+        create_run(tmp_path, "fake", config, name)
+    assert not list(tmp_path.iterdir())
+
+
 def test_open_a_trained_run(tmp_path, config):
     run = trained(create_run(tmp_path, "fake", config, "a"))
     assert open_run(str(run.path), "fake") == run

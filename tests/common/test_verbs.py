@@ -203,7 +203,7 @@ def test_a_run_killed_while_it_got_more_epochs_resumes(run_main, interrupted):
         (["--name", "b"], "--resume continues a run under the name it has; leave --name out"),
         (
             ["--train.epochs", "0"],
-            "train.epochs is 0 (command line), but must be a whole number of at least 1 (epochs)",
+            "train.epochs is 0 (command line), but must be a whole number of at least 1 and at most 100000 (epochs)",
         ),
     ],
 )
@@ -325,3 +325,24 @@ def test_a_damaged_metrics_file_is_one_sentence(run_main, tmp_path):
         2,
         "error: runs/fake/a/metrics.json is damaged; delete it and run evaluate again\n",
     )
+
+
+@pytest.mark.parametrize("place", ["a file", "a file/below"])
+def test_a_place_for_the_export_that_cannot_be_written_is_noticed_first(run_main, tmp_path, place):
+    (tmp_path / "a file").write_text("")
+    code, _, err = run_main("train", "--saved_models", place)
+    assert code == 2 and err.startswith(f"error: cannot make the folder {place}/fake: ") and err.count("\n") == 1
+    assert not list((tmp_path / "runs" / "fake").iterdir())
+
+
+def test_an_unfinished_run_cannot_get_fewer_epochs(run_main, interrupted):
+    code, _, err = run_main("train", "--resume", interrupted, "--train.epochs", "4")
+    assert code == 2 and "was started for 5 epochs, which can only be raised" in err
+    assert "epochs: 4" not in (interrupted / "config.yaml").read_text()
+
+
+def test_a_run_that_patience_ended_says_so(run_main, tmp_path):
+    run_main("train", "--name", "a")
+    (tmp_path / "runs/fake/a/history.csv").write_text("epoch,loss\n1,0.5\n2,0.6\n")
+    code, _, err = run_main("train", "--resume", "runs/fake/a")
+    assert code == 2 and "its train.patience ended it after 2 of 5 epochs" in err

@@ -14,10 +14,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from apps.sentiment import report
 from apps.sentiment.config import PRESETS, Config
 from apps.sentiment.data import load_splits
+from apps.sentiment.preprocessing import Preprocessor
 from common.cli import main
 from common.config import resolve_config
+from common.errors import UserError
+from common.model_files import load_model
+from common.runs import Run
 from tests import command_line
 
 SETTINGS = {
@@ -307,3 +312,18 @@ def test_a_full_disk_during_a_checkpoint_leaves_the_one_before_and_resume_goes_o
     assert code == 0, err
     assert (run / "history.csv").read_text().splitlines()[-1].startswith("3,")
     assert not list(run.rglob(".tmp-*")) and signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+@pytest.mark.parametrize("content", [None, b"", b"\xff\x00\x9d random", b"{}"])
+def test_a_damaged_run_is_one_sentence(tmp_path, content):
+    run = Run(tmp_path, "sentiment")
+    files = [
+        (tmp_path / "preprocessor.json", lambda: Preprocessor.load(tmp_path)),
+        (run.model_path, lambda: load_model(run.model_path, "apps.sentiment")),
+        (report.predictions_path(run, "test"), lambda: report.draw_pictures(run)),
+    ]
+    for path, read in files:
+        if content is not None:
+            path.write_bytes(content)
+        with pytest.raises(UserError, match=rf"{path.name} (is missing or damaged|does not exist); "):
+            read()

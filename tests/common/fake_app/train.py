@@ -9,7 +9,7 @@ calls = []
 def train(config, run, splits, preprocessor, resume):
     """Returns a model."""
     calls.append((config.train.epochs, resume))
-    run.history_path.write_text("epoch,loss\n0,1.0\n")
+    run.history_path.write_text("epoch,loss\n" + "".join(f"{epoch},1.0\n" for epoch in range(config.train.epochs)))
     if fail_with is not None:
         raise fail_with
     return Model()

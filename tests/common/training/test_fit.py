@@ -95,7 +95,8 @@ def test_ctrl_c_saves_the_step_it_stopped_at_and_says_how_to_go_on(tmp_path):
     assert f"step {step} is saved" in str(stop.value)
 
 
-def test_ctrl_c_in_validation_keeps_the_epoch_and_resume_ends_it(tmp_path, monkeypatch):
+@pytest.mark.parametrize("epochs", [1, 3])
+def test_ctrl_c_in_validation_keeps_the_epoch_and_resume_ends_it(tmp_path, monkeypatch, epochs):
     sent = []
 
     def interrupt(self, batch, logs=None):
@@ -106,11 +107,11 @@ def test_ctrl_c_in_validation_keeps_the_epoch_and_resume_ends_it(tmp_path, monke
     with monkeypatch.context() as patch:
         patch.setattr("common.training.reporting.Reporting.on_test_batch_begin", interrupt)
         with pytest.raises(KeyboardInterrupt, match=r"step 10 is saved, continue with: .* --resume"):
-            small.train(tmp_path, config(), small.Batches())
+            small.train(tmp_path, config(epochs=epochs), small.Batches())
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
-    _, result = small.train(tmp_path, config(), small.Batches(), resume=True)
+    _, result = small.train(tmp_path, config(epochs=epochs), small.Batches(), resume=True)
     assert result.resumed_step == 10
-    assert [row["epoch"] for row in history(tmp_path)] == ["1", "2", "3"]
+    assert [row["epoch"] for row in history(tmp_path)] == ["1", "2", "3"][:epochs]
 
 
 def test_resuming_a_finished_training_trains_nothing_and_gives_its_best_weights(tmp_path):
