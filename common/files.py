@@ -151,17 +151,21 @@ def reading(path: str | os.PathLike[str], advice: str) -> Iterator[None]:
 
 
 def require_writable_directory(path: str | os.PathLike[str]) -> None:
-    """Makes the directory `path` if it is missing.
+    """Checks that the directory `path` can be made and written to, and leaves everything as it was.
 
     Raises:
         UserError: If it cannot be made, or nothing can be written there.
     """
     path = Path(path)
+    missing = [place for place in (path, *path.parents) if not place.exists()]
     try:
         path.mkdir(parents=True, exist_ok=True)
+        writable = os.access(path, os.W_OK | os.X_OK)
+        for place in missing:
+            place.rmdir()
     except OSError as error:
         raise UserError(f"cannot make the folder {path}: {error.strerror}; choose another place") from error
-    if not os.access(path, os.W_OK | os.X_OK):
+    if not writable:
         raise UserError(f"cannot write into the folder {path}; change its rights or choose another place")
 
 
