@@ -70,15 +70,14 @@ class Bidirectional(keras.layers.Layer):
                 )
             states = [initial_state[:half], initial_state[half:]]
         results = [
-            layer(sequence, initial_state=state, mask=mask, lengths=lengths, training=training)
+            layer.in_order_of_time(sequence, state, mask, lengths, training)
             for layer, state in zip((self.forward_layer, self.backward_layer), states)
         ]
-        return_state = self.forward_layer.return_state
-        forward, backward = (result[0] if return_state else result for result in results)
-        if self.forward_layer.return_sequences:
-            backward = ops.flip(backward, axis=1)
+        (forward, forward_states), (backward, backward_states) = results
+        if not self.forward_layer.return_sequences:
+            forward, backward = forward[:, -1], backward[:, 0]
         merged = self._merge(forward, backward)
-        return (merged, *results[0][1:], *results[1][1:]) if return_state else merged
+        return (merged, *forward_states, *backward_states) if self.forward_layer.return_state else merged
 
     def _merge(self, forward, backward):
         if self.merge_mode == "concat":

@@ -42,7 +42,7 @@ class MinGRUCell(GatedCell):
             candidate = self.bias_initializer((self.units,), dtype=dtype)
             return ops.concatenate([ops.cast(write, candidate.dtype), candidate])
 
-        self.bias = self.add_weight(shape=(width,), name="bias", initializer=initializer)
+        self.add_bias((width,), initializer)
 
     def gates(self, projected, recurrent, state):
         (memory,) = state
@@ -63,14 +63,9 @@ class MinGRU(RecurrentLayer):
 
     cell_class = MinGRUCell
 
-    def __init__(self, units, recurrent_dropout=0.0, **kwargs):
-        if recurrent_dropout:
-            raise ValueError(
-                f"MinGRU: has no recurrent product to drop from, got recurrent_dropout={recurrent_dropout!r}"
-            )
-        super().__init__(units, **kwargs)
-
-    def run(self, projected, initial_state, mask, recurrent_dropout_mask):
-        write, candidate = ops.split(ops.cast(projected, "float32"), 2, axis=-1)
+    def run(self, sequence, initial_state, mask=None, recurrent_dropout=None, zoneout=None, reverse=False):
+        projected = ops.cast(self.cell.project(sequence), self.cell.state_dtype)
+        write, candidate = ops.split(projected, 2, axis=-1)
         write = ops.sigmoid(write)
-        return (linear_recurrence(1 - write, write * candidate, initial_state[0], mask),)
+        states, last = linear_recurrence(1 - write, write * candidate, initial_state[0], mask, zoneout, reverse)
+        return self.cell.output((states,)), (last,)

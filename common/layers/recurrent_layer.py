@@ -14,20 +14,24 @@ class RecurrentLayer(keras.layers.Layer):
     Subclasses name their `cell_class`. What is not listed here goes to the cell (`use_bias`, initializers, ...).
 
     Args:
-        units: positive int, size of the output and of each state.
+        units: positive int, size of the output.
         return_sequences: return the output of every step instead of the last one.
         return_state: return the last states, too.
         go_backwards: run from the last step to the first; the output of every step then stands in the order of running,
             as in Keras.
         dropout: fraction of the input features that is dropped in training, 0 to 1.
-        recurrent_dropout: fraction of the hidden state that is dropped before the recurrent product, 0 to 1.
+        recurrent_dropout: fraction of the output that is dropped before it meets the recurrent kernel, 0 to 1.
         dropout_mode: `variational` drops the same features at every step of a sequence (Gal and Ghahramani 2016,
             arXiv:1512.05287); `per_step` draws anew at each step.
-        seed: int or None, of the dropout masks.
+        zoneout: fraction of the units that keep their old state at a step of training, 0 to 1, drawn anew at each step;
+            otherwise new and old state are mixed in this proportion. One number, or one for each state (Krueger et al. 2017,
+            arXiv:1606.01305).
+        learn_initial_state: start from a weight, zero before training, instead of from zeros.
+        seed: int or None, of dropout and zoneout.
 
     Call arguments:
         sequence: float `[batch, time, features]`.
-        initial_state: list of float `[batch, units]`, one for each state of the cell; zeros when None.
+        initial_state: list of float `[batch, units]`, one for each state of the cell; when None, zeros or what was learned.
         mask: bool `[batch, time]`, True for real steps; None when all are.
         lengths: int `[batch]`, another way to say a mask with padding on the right.
         training: whether dropout is active.
@@ -41,8 +45,8 @@ class RecurrentLayer(keras.layers.Layer):
         state where there is none). Padding anywhere, and rows without any real step, never change other results.
 
     Raises:
-        ValueError: for an unknown `dropout_mode`, a fraction outside of 0 to 1, both `mask` and `lengths`, a sequence without
-            any step, or a sequence, mask or number of states that does not fit.
+        ValueError: for an argument that the cell does not have or a value out of bounds, both `mask` and `lengths`, a
+            sequence without any step, or a sequence, mask, lengths or initial state that does not fit.
     """
 
     cell_class = None
@@ -56,6 +60,8 @@ class RecurrentLayer(keras.layers.Layer):
         dropout=0.0,
         recurrent_dropout=0.0,
         dropout_mode="variational",
+        zoneout=0.0,
+        learn_initial_state=False,
         seed=None,
         name=None,
         trainable=True,
@@ -64,23 +70,49 @@ class RecurrentLayer(keras.layers.Layer):
     ):
         # No autocast: a float32 state that is passed in must not lose its digits under mixed precision.
         super().__init__(name=name, trainable=trainable, dtype=dtype, autocast=False)
+        for argument in cell_arguments:
+            if argument not in self.cell_class.argument_names():
+                known = ", ".join(sorted(self.cell_class.argument_names() - {"units"}))
+                raise ValueError(
+                    f"{type(self).__name__}: there is no argument {argument} (got {cell_arguments[argument]!r}); "
+                    f"beside those of every recurrent layer it takes {known}"
+                )
         if dropout_mode not in DROPOUT_MODES:
             raise ValueError(
                 f"{type(self).__name__}: dropout_mode must be one of {DROPOUT_MODES}, got {dropout_mode!r}"
             )
-        for label, fraction in (("dropout", dropout), ("recurrent_dropout", recurrent_dropout)):
-            if not 0 <= fraction < 1:
-                raise ValueError(f"{type(self).__name__}: {label} must be at least 0 and below 1, got {fraction!r}")
         self.cell = self.cell_class(units, dtype=self.dtype_policy, name="cell", **cell_arguments)
         self.return_sequences = return_sequences
         self.return_state = return_state
         self.go_backwards = go_backwards
-        self.dropout = dropout
-        self.recurrent_dropout = recurrent_dropout
+        self.dropout = self._fraction("dropout", dropout)
+        self.recurrent_dropout = self._fraction("recurrent_dropout", recurrent_dropout)
+        if recurrent_dropout and not self.cell.has_recurrent_kernel:
+            raise ValueError(
+                f"{type(self).__name__}: has no recurrent product to drop from, "
+                f"got recurrent_dropout={recurrent_dropout!r}"
+            )
         self.dropout_mode = dropout_mode
+        self.zoneout = self._zoneout_of_states(zoneout)
+        self.learn_initial_state = learn_initial_state
         self.seed = seed
         self.seed_generator = keras.random.SeedGenerator(seed)
         self.supports_masking = True
+
+    def _fraction(self, label, fraction):
+        if isinstance(fraction, bool) or not isinstance(fraction, (int, float)) or not 0 <= fraction < 1:
+            raise ValueError(f"{type(self).__name__}: {label} must be at least 0 and below 1, got {fraction!r}")
+        return fraction
+
+    def _zoneout_of_states(self, zoneout):
+        count = len(self.cell.state_names)
+        fractions = list(zoneout) if isinstance(zoneout, (list, tuple)) else [zoneout] * count
+        if len(fractions) != count:
+            raise ValueError(
+                f"{type(self).__name__}: zoneout must be one number, or one for each state "
+                f"({', '.join(self.cell.state_names)}), got {zoneout!r}"
+            )
+        return [self._fraction("zoneout", fraction) for fraction in fractions]
 
     @property
     def units(self):
@@ -89,71 +121,119 @@ class RecurrentLayer(keras.layers.Layer):
     def build(self, sequence_shape):
         if not self.cell.built:
             self.cell.build((sequence_shape[0], sequence_shape[-1]))
+        self.initial_weights = [
+            self.add_weight(shape=(size,), name=f"initial_{name}", initializer="zeros")
+            for name, size in zip(self.cell.state_names, self.cell.state_sizes)
+            if self.learn_initial_state
+        ]
 
     def call(self, sequence, initial_state=None, mask=None, lengths=None, training=None):
-        self._check_call(sequence, initial_state, mask)
-        sequence = ops.cast(sequence, self.compute_dtype)
-        batch, time = ops.shape(sequence)[0], ops.shape(sequence)[1]
-        steps_mask = self._time_major_mask(sequence, mask, lengths)  # [time, batch, 1]
-        sequence = self._drop_inputs(sequence, training)
-        sequence = ops.transpose(sequence, (1, 0, 2))  # [time, batch, features]
-        if self.go_backwards:
-            sequence, steps_mask = ops.flip(sequence, axis=0), ops.flip(steps_mask, axis=0)
-        if initial_state is None:
-            initial_state = [ops.zeros((batch, self.units), "float32") for _ in self.cell.state_names]
-        initial_state = tuple(ops.cast(state, "float32") for state in _as_list(initial_state))
-
-        states = self.run(
-            self.cell.project(sequence),
-            initial_state,
-            steps_mask,
-            self._recurrent_dropout_mask(batch, time, training),
-        )  # each [time, batch, units]
-        last = tuple(state[-1] for state in states)
-        if self.return_sequences:
-            output = ops.transpose(self.cell.output(states), (1, 0, 2))  # [batch, time, units]
+        outputs, last = self.in_order_of_time(sequence, initial_state, mask, lengths, training)
+        if not self.return_sequences:
+            output = outputs[:, 0 if self.go_backwards else -1]
         else:
-            output = self.cell.output(last)
-        output = ops.cast(output, self.compute_dtype)
+            output = ops.flip(outputs, axis=1) if self.go_backwards else outputs
         return (output, *last) if self.return_state else output
 
-    def run(self, projected, initial_state, mask, recurrent_dropout_mask):
-        """The states of all steps, each float32 `[time, batch, units]`, from the projected inputs."""
+    def in_order_of_time(self, sequence, initial_state=None, mask=None, lengths=None, training=None):
+        """What `call` does, but always all outputs, in the order of the sequence: they and the tuple of last states."""
+        self._check_call(sequence, initial_state, mask, lengths)
+        sequence = ops.cast(sequence, self.compute_dtype)
+        batch = ops.shape(sequence)[0]
+        mask = self._mask_of_steps(sequence, mask, lengths)
+        sequence = ops.transpose(self._drop_inputs(sequence, training), (1, 0, 2))  # [time, batch, features]
+        if initial_state is None:
+            initial_state = self._initial_state(batch)
+        outputs, last = self.run(
+            sequence,
+            tuple(ops.cast(state, self.cell.state_dtype) for state in _as_list(initial_state)),
+            mask=mask,
+            recurrent_dropout=self._recurrent_dropout_mask(sequence, training),
+            zoneout=self._zoneout_shares(sequence, training),
+            reverse=self.go_backwards,
+        )
+        return ops.cast(ops.transpose(outputs, (1, 0, 2)), self.compute_dtype), last
+
+    def run(self, sequence, initial_state, mask=None, recurrent_dropout=None, zoneout=None, reverse=False):
+        """The outputs of all steps and the last states.
+
+        Args:
+            sequence: float `[time, batch, features]`.
+            initial_state: tuple of float `[batch, units]` in the dtype of the state.
+            mask: bool `[time, batch, 1]`, or None when all steps are real.
+            recurrent_dropout: float `[time or 1, batch, units]`, or None.
+            zoneout: for each state float `[time or 1, batch or 1, units or 1]`, or None.
+            reverse: from the last step to the first.
+
+        Returns:
+            Outputs in the order of the sequence, float `[time, batch, units]` in the dtype of the state, and the tuple of
+            last states.
+        """
         cell = self.cell
+        weights = {
+            "kernel": cell.kernel,
+            "bias": cell.input_bias(),
+            "recurrent_kernel": cell.recurrent_matrix(),
+            "recurrent_bias": cell.recurrent_bias(),
+        }
+        weights = {name: ops.convert_to_tensor(weight) for name, weight in weights.items() if weight is not None}
+        gate_weights = cell.gate_weights()
+        weights["gate_weights"] = tuple(ops.cast(weight, cell.state_dtype) for weight in gate_weights)
+
+        def gates(projected, recurrent, state, values):
+            if not gate_weights:
+                return cell.gates(projected, recurrent, state)
+            # Inside, the weights are what is differentiated step by step.
+            with keras.StatelessScope(state_mapping=list(zip(gate_weights, values))):
+                return cell.gates(projected, recurrent, state)
+
         return recurrence(
-            cell.gates,
-            projected,
-            ops.convert_to_tensor(cell.recurrent_kernel),
-            ops.cast(cell.recurrent_bias(), "float32"),
-            initial_state,
-            mask,
-            recurrent_dropout_mask,
+            gates, sequence, weights, initial_state, mask, recurrent_dropout, zoneout, cell.additive, reverse
         )
 
-    def _check_call(self, sequence, initial_state, mask):
+    def _initial_state(self, batch):
+        if self.learn_initial_state:
+            return [ops.tile(ops.expand_dims(weight, 0), (batch, 1)) for weight in self.initial_weights]
+        return [ops.zeros((batch, size), self.cell.state_dtype) for size in self.cell.state_sizes]
+
+    def _check_call(self, sequence, initial_state, mask, lengths):
         """Raises ValueError for what would fail later, far from its cause."""
         name, shape = type(self).__name__, tuple(sequence.shape)
         if len(shape) != 3:
             raise ValueError(f"{name}: the sequence must be [batch, time, features], got shape {shape}")
         if shape[1] == 0:
             raise ValueError(f"{name}: the sequence must have at least one step of time, got shape {shape}")
-        if initial_state is not None and len(_as_list(initial_state)) != len(self.cell.state_names):
-            expected, given = len(self.cell.state_names), len(_as_list(initial_state))
-            raise ValueError(f"{name}: initial_state must be a list of {expected} (one for each state), got {given}")
-        if mask is not None and not _fits(tuple(mask.shape), shape[:2]):
+        features = self.cell.kernel.shape[0]
+        if shape[2] != features:
+            raise ValueError(f"{name}: the layer was built for {features} features, got a sequence of shape {shape}")
+        if initial_state is not None:
+            expected = [(shape[0], size) for size in self.cell.state_sizes]
+            given = [tuple(ops.shape(state)) for state in _as_list(initial_state)]
+            if len(given) != len(expected) or not all(map(_fits, given, expected)):
+                raise ValueError(
+                    f"{name}: initial_state must be a list of {len(expected)} ({', '.join(self.cell.state_names)}) "
+                    f"of shapes {expected}, got {len(given)} of shapes {given}"
+                )
+        if mask is not None and lengths is not None:
+            raise ValueError(f"{name}: give mask or lengths, not both")
+        if mask is not None:
+            if not _fits(tuple(mask.shape), shape[:2]):
+                raise ValueError(
+                    f"{name}: mask must be [batch, time] of a sequence of shape {shape}, got {tuple(mask.shape)}"
+                )
+            if keras.backend.standardize_dtype(mask.dtype) != "bool":
+                raise ValueError(f"{name}: mask must be bool, got {keras.backend.standardize_dtype(mask.dtype)}")
+        if lengths is not None and not _fits(tuple(ops.shape(lengths)), shape[:1]):
             raise ValueError(
-                f"{name}: mask must be [batch, time] of a sequence of shape {shape}, got {tuple(mask.shape)}"
+                f"{name}: lengths must be [batch] of a sequence of shape {shape}, got {tuple(ops.shape(lengths))}"
             )
 
-    def _time_major_mask(self, sequence, mask, lengths):
-        batch, time = ops.shape(sequence)[0], ops.shape(sequence)[1]
-        if mask is not None and lengths is not None:
-            raise ValueError(f"{type(self).__name__}: give mask or lengths, not both")
+    def _mask_of_steps(self, sequence, mask, lengths):
+        """bool `[time, batch, 1]`, or None."""
         if lengths is not None:
-            mask = ops.arange(time)[None, :] < ops.cast(ops.expand_dims(lengths, -1), "int32")
-        if mask is None:
-            return ops.ones((time, batch, 1), "float32")
-        return ops.cast(ops.expand_dims(ops.transpose(mask), -1), "float32")
+            steps = ops.arange(ops.shape(sequence)[1])
+            mask = steps[None, :] < ops.cast(ops.expand_dims(lengths, -1), "int32")
+        return None if mask is None else ops.expand_dims(ops.transpose(ops.convert_to_tensor(mask)), -1)
 
     def _drop_inputs(self, sequence, training):
         if not training or not self.dropout:
@@ -162,21 +242,35 @@ class RecurrentLayer(keras.layers.Layer):
         shape = (batch, 1 if self.dropout_mode == "variational" else time, features)
         return sequence * _dropout_mask(shape, self.dropout, self.seed_generator, sequence.dtype)
 
-    def _recurrent_dropout_mask(self, batch, time, training):
+    def _recurrent_dropout_mask(self, sequence, training):
         if not training or not self.recurrent_dropout:
             return None
-        shape = (1 if self.dropout_mode == "variational" else time, batch, self.units)
-        return _dropout_mask(shape, self.recurrent_dropout, self.seed_generator, "float32")
+        time, batch = ops.shape(sequence)[:2]
+        shape = (1 if self.dropout_mode == "variational" else time, batch, self.cell.state_sizes[0])
+        return _dropout_mask(shape, self.recurrent_dropout, self.seed_generator, self.cell.state_dtype)
+
+    def _zoneout_shares(self, sequence, training):
+        if not any(self.zoneout):
+            return None
+        dtype = self.cell.state_dtype
+        if not training:
+            return tuple(ops.full((1, 1, 1), fraction, dtype) for fraction in self.zoneout)
+        time, batch = ops.shape(sequence)[:2]
+        return tuple(
+            ops.cast(keras.random.uniform((time, batch, size), seed=self.seed_generator) < fraction, dtype)
+            for fraction, size in zip(self.zoneout, self.cell.state_sizes)
+        )
 
     def compute_mask(self, sequence, previous_mask=None):
         return previous_mask if self.return_sequences else None
 
     def compute_output_shape(self, sequence_shape, **_):
         batch, time = sequence_shape[0], sequence_shape[1]
-        output = (batch, time, self.units) if self.return_sequences else (batch, self.units)
+        size = self.cell.output_size
+        output = (batch, time, size) if self.return_sequences else (batch, size)
         if not self.return_state:
             return output
-        return (output, *[(batch, self.units) for _ in self.cell.state_names])
+        return (output, *[(batch, size) for size in self.cell.state_sizes])
 
     def get_config(self):
         cell_config = self.cell.get_config()
@@ -190,6 +284,8 @@ class RecurrentLayer(keras.layers.Layer):
             "dropout": self.dropout,
             "recurrent_dropout": self.recurrent_dropout,
             "dropout_mode": self.dropout_mode,
+            "zoneout": self.zoneout,
+            "learn_initial_state": self.learn_initial_state,
             "seed": self.seed,
         }
 

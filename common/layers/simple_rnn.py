@@ -15,7 +15,8 @@ class SimpleRNNCell(GatedCell):
     Weights as in `keras.layers.SimpleRNNCell`. Arguments beyond those of `GatedCell`:
 
     Args:
-        activation: `tanh` (default), `relu` or any Keras activation.
+        activation: `tanh` (default), `relu` or any Keras activation. `activation="relu"` with
+            `recurrent_initializer="identity"` is the IRNN of Le et al. 2015, arXiv:1504.00941.
 
     Reference:
         Elman 1990, "Finding structure in time".
@@ -23,6 +24,7 @@ class SimpleRNNCell(GatedCell):
 
     gate_count = 1
     state_names = ("hidden",)
+    additive = True
 
     def __init__(self, units, activation="tanh", **kwargs):
         super().__init__(units, **kwargs)

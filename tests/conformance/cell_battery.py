@@ -29,8 +29,8 @@ def make(row, **arguments):
     return layer
 
 
-def states_of(row, seed=5):
-    return [randoms(BATCH, UNITS, seed=seed + index) for index in range(row.states)]
+def states_of(layer, seed=5):
+    return [randoms(BATCH, size, seed=seed + index) for index, size in enumerate(layer.cell.state_sizes)]
 
 
 def assert_close(actual, expected, tolerance=1e-5):

@@ -58,7 +58,6 @@ class Row:
         cell: class of one step.
         step: NumPy reference of one step, `(x, state, weights) -> state`: float `[batch, features]`, tuple of float
             `[batch, units]`, and the weights in the order of `layer.get_weights()`.
-        states: how many states the cell has.
         twin: Keras's own layer with the same weights, or None.
         arguments: constructor arguments of the layer beyond `units`.
         twin_arguments: those of Keras's layer.
@@ -69,7 +68,6 @@ class Row:
     layer: type
     cell: type
     step: Callable
-    states: int = 1
     twin: type | None = None
     arguments: dict = field(default_factory=dict)
     twin_arguments: dict = field(default_factory=dict)
@@ -87,7 +85,7 @@ CELLS = (
         arguments={"activation": "relu", "use_bias": False},
         twin_arguments={"activation": "relu", "use_bias": False},
     ),
-    Row("lstm", layers.LSTM, layers.LSTMCell, lstm_step, states=2, twin=keras.layers.LSTM),
+    Row("lstm", layers.LSTM, layers.LSTMCell, lstm_step, twin=keras.layers.LSTM),
     Row("gru", layers.GRU, layers.GRUCell, gru_step, twin=keras.layers.GRU),
     Row(
         "gru_no_bias",

@@ -55,7 +55,7 @@ def reference(row, weights, sequence, states, mask=None):
 @pytest.mark.parametrize("mask", [None, *MASKS.values()], ids=["none", *MASKS])
 def test_outputs_and_states_are_those_of_the_equations(row, mask):
     layer = make(row, return_sequences=True, return_state=True)
-    sequence, states = randoms(BATCH, TIME, FEATURES), states_of(row)
+    sequence, states = randoms(BATCH, TIME, FEATURES), states_of(layer)
     output, *last = layer(sequence, initial_state=states, mask=mask)
     expected, expected_last = reference(row, layer.get_weights(), sequence, states, mask)
     assert_close([output, *last], [expected, *expected_last])
@@ -63,7 +63,8 @@ def test_outputs_and_states_are_those_of_the_equations(row, mask):
 
 @each_cell
 def test_the_cell_is_one_step_of_the_equations(row):
-    layer, x, states = make(row), randoms(BATCH, FEATURES), states_of(row)
+    layer, x = make(row), randoms(BATCH, FEATURES)
+    states = states_of(layer)
     output, new = layer.cell(x, states)
     expected = row.step(x, states, layer.get_weights())
     assert_close([output, *new], [row.output(expected), *expected])
@@ -92,9 +93,10 @@ def test_equals_the_layer_of_keras_with_the_same_weights(row, go_backwards, mask
 
 @each_twin
 def test_equals_the_layer_of_keras_from_a_given_state_and_without_sequences(row):
-    layer, sequence, states = make(row), randoms(BATCH, TIME, FEATURES), states_of(row)
+    layer, sequence = make(row), randoms(BATCH, TIME, FEATURES)
+    states = states_of(layer)
     twin = make_twin(row, layer)
-    given = states if row.states > 1 else states[0]
+    given = states if len(states) > 1 else states[0]
     assert_close(layer(sequence, initial_state=states), twin(sequence, initial_state=given))
 
 
@@ -122,27 +124,31 @@ def test_gradients_equal_those_of_the_layer_of_keras(row, mask):
 # --- gradients
 
 
-def plain_loop(cell, sequence, states, mask, dropout_mask=None):
+def plain_loop(layer, sequence, states, mask, dropout_mask=None):
     """The same cell, one step after the other, without the layer and without its own gradient."""
-    outputs = []
+    cell, outputs = layer.cell, []
     for step in range(sequence.shape[1]):
-        recurrent = None
-        if cell.has_recurrent_kernel:
-            hidden = states[0]
-            if dropout_mask is not None:
-                hidden = hidden * dropout_mask[min(step, len(dropout_mask) - 1)]
-            recurrent = ops.matmul(hidden, ops.convert_to_tensor(cell.recurrent_kernel)) + cell.recurrent_bias()
-        new = cell.gates(cell.project(sequence[:, step]), recurrent, tuple(states))
+        before = list(states)
+        if dropout_mask is not None:
+            before[0] = before[0] * dropout_mask[min(step, len(dropout_mask) - 1)]
+            recurrent = ops.matmul(before[0], ops.convert_to_tensor(cell.recurrent_matrix()))
+            if cell.recurrent_bias() is not None:
+                recurrent = recurrent + cell.recurrent_bias()
+            new = cell.gates(cell.project(sequence[:, step]), recurrent, tuple(states))
+        else:
+            new = cell.call(sequence[:, step], before)[1]
         real = mask[:, step, None]
         states = [ops.where(real, after, before) for after, before in zip(new, states, strict=True)]
-        outputs.append(states)
-    return [ops.stack([step[index] for step in outputs]) for index in range(len(states))]  # each [time, batch, units]
+        outputs.append(cell.output(states))
+    return [ops.stack(outputs), *states]
 
 
 def layer_loop(layer, sequence, states, mask, dropout_mask=None):
     time_major = ops.transpose(sequence, (1, 0, 2))
     mask = ops.convert_to_tensor(mask.T[:, :, None])
-    return layer.run(layer.cell.project(time_major), tuple(states), mask, dropout_mask)
+    dropout_mask = None if dropout_mask is None else ops.convert_to_tensor(dropout_mask)
+    outputs, last = layer.run(time_major, tuple(states), mask, dropout_mask)
+    return [outputs, *last]
 
 
 @each_cell
@@ -152,10 +158,11 @@ def test_gradients_are_those_of_a_plain_loop(row, mask, dropout_steps):
     layer = make(row)
     if dropout_steps and not layer.cell.has_recurrent_kernel:
         pytest.skip("no recurrent product to drop from")
-    dropped = np.random.default_rng(3).random((dropout_steps, BATCH, UNITS)) < 0.4
+    dropped = np.random.default_rng(3).random((dropout_steps, BATCH, layer.cell.state_sizes[0])) < 0.4
     dropout_mask = np.where(dropped, 0, 1 / 0.6).astype("float32") if dropout_steps else None
-    cotangents = [randoms(TIME, BATCH, UNITS, seed=20 + index) for index in range(row.states)]
-    arrays = [randoms(BATCH, TIME, FEATURES), *states_of(row)]
+    arrays = [randoms(BATCH, TIME, FEATURES), *states_of(layer)]
+    cotangents = [randoms(TIME, BATCH, layer.cell.output_size, seed=20)]
+    cotangents += [randoms(*state.shape, seed=21 + index) for index, state in enumerate(arrays[1:])]
 
     def loss(run, of):
         def value(sequence, *states):
@@ -165,8 +172,8 @@ def test_gradients_are_those_of_a_plain_loop(row, mask, dropout_steps):
         return value
 
     actual = gradients(loss(layer_loop, layer), layer.trainable_variables, arrays)
-    expected = gradients(loss(plain_loop, layer.cell), layer.trainable_variables, arrays)
-    assert len(actual) == len(layer.trainable_variables) + 1 + row.states
+    expected = gradients(loss(plain_loop, layer), layer.trainable_variables, arrays)
+    assert len(actual) == len(layer.trainable_variables) + len(arrays)
     assert all(np.any(gradient) for gradient in expected)
     assert_close(actual, expected, tolerance=2e-5)
 
@@ -174,7 +181,7 @@ def test_gradients_are_those_of_a_plain_loop(row, mask, dropout_steps):
 @each_cell
 def test_compiled_by_xla_it_computes_the_same_values_and_gradients(row):
     layer, mask = make(row, return_sequences=True), MASKS["holes"]
-    arrays = [randoms(BATCH, TIME, FEATURES), *states_of(row)]
+    arrays = [randoms(BATCH, TIME, FEATURES), *states_of(layer)]
 
     def loss(sequence, *states):
         return ops.sum(layer(sequence, initial_state=list(states), mask=mask) ** 2)
@@ -212,7 +219,7 @@ def test_padding_has_no_gradient(row):
 @each_cell
 def test_steps_that_are_not_real_repeat_the_last_output(row):
     layer = make(row, return_sequences=True)
-    sequence, states = randoms(BATCH, TIME, FEATURES), states_of(row)
+    sequence, states = randoms(BATCH, TIME, FEATURES), states_of(layer)
     output = np.asarray(layer(sequence, initial_state=states, mask=MASKS["right"]))
     assert_close(output[0, 4:], output[0, [3, 3]])
     assert_close(output[3], np.tile(row.output(states)[3], (TIME, 1)))

@@ -197,10 +197,11 @@ def test_a_wrong_argument_is_named_with_its_value(row, argument, value):
 @each_cell
 def test_wrong_calls_say_what_was_expected(row):
     layer, sequence = make(row), randoms(BATCH, TIME, FEATURES)
+    states = states_of(layer)
     with pytest.raises(ValueError, match="mask or lengths, not both"):
         layer(sequence, mask=MASKS["right"], lengths=np.ones(BATCH, "int32"))
-    with pytest.raises(ValueError, match=rf"initial_state.*{row.states}.*{row.states + 1}"):
-        layer(sequence, initial_state=[*states_of(row), randoms(BATCH, UNITS)])
+    with pytest.raises(ValueError, match=rf"initial_state.*{len(states)}.*{len(states) + 1}"):
+        layer(sequence, initial_state=[*states, randoms(BATCH, UNITS)])
     with pytest.raises(ValueError, match=r"mask.*\(4, 5\)"):
         layer(sequence, mask=MASKS["right"][:, :-1])
     with pytest.raises(ValueError, match=r"batch, time, features.*\(4, 3\)"):

@@ -3,31 +3,32 @@
 import jax
 
 
-def scan(body, carry, xs, outputs_like, reverse=False):
+def scan(body, carry, xs, length, outputs_like, reverse=False):
     """See `common.layers.backend.tensorflow.scan`."""
-    return jax.lax.scan(body, tuple(carry), tuple(xs), reverse=reverse)
+    return jax.lax.scan(body, carry, xs, length=length, reverse=reverse)
 
 
 def vjp(function, primals):
     """See `common.layers.backend.tensorflow.vjp`."""
-    outputs, pullback = jax.vjp(function, *primals)
-    return outputs, lambda cotangents: pullback(tuple(cotangents))
+    return jax.vjp(function, *primals)
 
 
 def with_gradient(forward, backward, operands):
     """See `common.layers.backend.tensorflow.with_gradient`."""
 
     @jax.custom_vjp
-    def run(*operands):
-        return tuple(forward(*operands))
+    def run(operands):
+        return forward(operands)[0]
 
-    def run_forward(*operands):
-        outputs = tuple(forward(*operands))
-        return outputs, (operands, outputs)
+    def run_forward(operands):
+        outputs, kept = forward(operands)
+        return outputs, (operands, kept)
 
     def run_backward(residuals, cotangents):
-        operands, outputs = residuals
-        return tuple(backward(operands, outputs, cotangents))
+        given, kept = residuals
+        found = backward(given, kept, cotangents)
+        zeros = {key: jax.tree.map(jax.numpy.zeros_like, value) for key, value in given.items() if key not in found}
+        return ({**found, **zeros},)
 
     run.defvjp(run_forward, run_backward)
-    return run(*operands)
+    return run(operands)

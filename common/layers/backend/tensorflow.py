@@ -1,73 +1,94 @@
 """The TensorFlow side of `common.layers.backend`."""
 
+import keras
 import tensorflow as tf
 
 
-def scan(body, carry, xs, outputs_like, reverse=False):
+def scan(body, carry, xs, length, outputs_like, reverse=False):
     """Runs `body` once per step of the leading axis, as one `tf.while_loop` that XLA compiles in place.
 
     Lengths and batch sizes may be unknown when the graph is built, so the same code serves a SavedModel without XLA.
 
     Args:
-        body: function `(carry, x) -> (carry, y)`; `carry`, `x` and `y` are flat tuples of tensors of one step.
-        carry: tuple of tensors, the state before the first step.
-        xs: tuple of tensors `[time, ...]`, all of the same length.
-        outputs_like: tuple of tensors of the shapes and dtypes of `y`.
+        body: function `(carry, x) -> (carry, y)`; `x` and `y` are of one step.
+        carry: the state before the first step, any nest of tensors.
+        xs: nest of tensors `[length, ...]`.
+        length: number of steps, int or scalar tensor.
+        outputs_like: nest of `keras.KerasTensor`, the shapes and dtypes of `y`.
         reverse: go from the last step to the first; the outputs stay in the order of `xs`.
 
     Returns:
-        The last carry, and the tuple of outputs stacked to `[time, ...]`.
+        The last carry, and the outputs stacked to `[length, ...]`.
     """
-    length = xs[0].shape[0] if xs[0].shape[0] is not None else tf.shape(xs[0])[0]
-    arrays = tuple(tf.TensorArray(y.dtype, length, element_shape=y.shape) for y in outputs_like)
+    flat_carry = keras.tree.flatten(carry)
+    arrays = tuple(tf.TensorArray(y.dtype, length, element_shape=y.shape) for y in keras.tree.flatten(outputs_like))
 
-    def one_step(count, carry, arrays):
+    def one_step(count, flat, arrays):
         step = length - 1 - count if reverse else count
-        carry, ys = body(carry, tuple(x[step] for x in xs))
-        return count + 1, tuple(carry), tuple(array.write(step, y) for array, y in zip(arrays, ys))
+        x = keras.tree.map_structure(lambda each: each[step], xs)
+        after, y = body(keras.tree.pack_sequence_as(carry, flat), x)
+        keras.tree.assert_same_structure(after, carry)
+        written = tuple(array.write(step, value) for array, value in zip(arrays, keras.tree.flatten(y)))
+        return count + 1, tuple(keras.tree.flatten(after)), written
 
-    _, carry, arrays = tf.while_loop(
-        lambda count, *_: count < length, one_step, (0, tuple(carry), arrays), maximum_iterations=length
+    _, flat_carry, arrays = tf.while_loop(
+        lambda count, *_: count < length, one_step, (0, tuple(flat_carry), arrays), maximum_iterations=length
     )
-    return carry, tuple(array.stack() for array in arrays)
+    stacked = [array.stack() for array in arrays]
+    return keras.tree.pack_sequence_as(carry, flat_carry), keras.tree.pack_sequence_as(outputs_like, stacked)
 
 
 def vjp(function, primals):
-    """Returns `function(*primals)` (a tuple) and the function that maps its cotangents to those of `primals`."""
+    """Returns `function(*primals)` and the function that maps its cotangents to those of `primals`.
+
+    Args:
+        function: returns a tuple of tensors.
+        primals: tuple of nests of tensors.
+    """
+    flat = keras.tree.flatten(primals)
     with tf.GradientTape() as tape:
-        tape.watch(primals)
+        tape.watch(flat)
         outputs = function(*primals)
 
     def pullback(cotangents):
-        return tape.gradient(
+        gradients = tape.gradient(
             list(outputs),
-            list(primals),
+            flat,
             output_gradients=list(cotangents),
             unconnected_gradients=tf.UnconnectedGradients.ZERO,
         )
+        return keras.tree.pack_sequence_as(primals, gradients)
 
     return outputs, pullback
 
 
 def with_gradient(forward, backward, operands):
-    """Runs `forward(*operands)` so that its gradient is computed by `backward`.
+    """Runs `forward(operands)` so that its gradient is computed by `backward`.
 
     Args:
-        forward: function of the operands that returns a tuple of tensors.
-        backward: function `(operands, outputs, cotangents)` that returns one cotangent for each operand.
-        operands: tuple of float tensors, everything that `forward` and `backward` use; no captured tensors.
+        forward: function of the operands that returns the outputs, a tuple of tensors, and what `backward` needs again,
+            any nest of tensors.
+        backward: function `(operands, kept, cotangents)` that returns a dictionary with the cotangents of those operands
+            that have any.
+        operands: dictionary of nests of float tensors, everything that both functions use; no captured tensors.
 
     Returns:
-        What `forward` returns.
+        The outputs of `forward`.
     """
+    operands = keras.tree.map_structure(tf.convert_to_tensor, operands)
 
     @tf.custom_gradient
-    def run(*operands):
-        outputs = tuple(forward(*operands))
+    def run(*flat):
+        given = keras.tree.pack_sequence_as(operands, flat)
+        outputs, kept = forward(given)
 
         def gradient(*cotangents):
-            return tuple(backward(operands, outputs, cotangents))
+            found = backward(given, kept, cotangents)
+            zeros = {
+                key: keras.tree.map_structure(tf.zeros_like, value) for key, value in given.items() if key not in found
+            }
+            return tuple(keras.tree.flatten({**found, **zeros}))
 
         return outputs, gradient
 
-    return run(*(tf.convert_to_tensor(operand) for operand in operands))
+    return run(*keras.tree.flatten(operands))
