@@ -2,19 +2,28 @@
 
 from common.layers.bidirectional import Bidirectional
 from common.layers.gru import GRU, GRUCell
+from common.layers.layer_norm_gru import LayerNormGRU, LayerNormGRUCell
+from common.layers.layer_norm_lstm import LayerNormLSTM, LayerNormLSTMCell
 from common.layers.lstm import LSTM, LSTMCell
 from common.layers.min_gru import MinGRU, MinGRUCell
 from common.layers.pooling import SequencePooling
 from common.layers.simple_rnn import SimpleRNN, SimpleRNNCell
+from common.layers.slstm import SLSTM, SLSTMCell
 
 __all__ = [
     "GRU",
     "LSTM",
+    "SLSTM",
     "Bidirectional",
     "GRUCell",
     "LSTMCell",
+    "LayerNormGRU",
+    "LayerNormGRUCell",
+    "LayerNormLSTM",
+    "LayerNormLSTMCell",
     "MinGRU",
     "MinGRUCell",
+    "SLSTMCell",
     "SequencePooling",
     "SimpleRNN",
     "SimpleRNNCell",

@@ -107,7 +107,7 @@ class LSTMCell(GatedCell):
         """The new cell, and what is shown of it."""
         activate = keras.activations.get(self.recurrent_activation)
         *write, keep, candidate, show = ops.split(total, self.gate_count, axis=-1)
-        of_write, of_keep, of_show = (self.peephole_kernel[index] for index in range(3))
+        of_write, of_keep, of_show = ops.unstack(ops.cast(self.peephole_kernel, cell.dtype), 3)
         keep = activate(keep + of_keep * cell)
         write = activate(write[0] + of_write * cell) if write else 1 - keep
         new_cell = keep * cell + write * keras.activations.get(self.activation)(candidate)

@@ -42,6 +42,72 @@ def gru_step_without_bias(x, state, weights):
     return gru_step(x, state, (*weights, np.zeros((2, weights[0].shape[1]))))
 
 
+def gru_step_reset_before(x, state, weights):
+    kernel, recurrent_kernel, bias = weights
+    xz, xr, xn = np.split(x @ kernel + bias, 3, axis=-1)
+    uz, ur, un = np.split(recurrent_kernel, 3, axis=-1)
+    keep, reset = sigmoid(xz + state[0] @ uz), sigmoid(xr + state[0] @ ur)
+    return (keep * state[0] + (1 - keep) * np.tanh(xn + (reset * state[0]) @ un),)
+
+
+def peephole_step(x, state, weights):
+    kernel, recurrent_kernel, bias, peephole = weights
+    i, f, g, o = np.split(x @ kernel + state[0] @ recurrent_kernel + bias, 4, axis=-1)
+    cell = sigmoid(f + peephole[1] * state[1]) * state[1] + sigmoid(i + peephole[0] * state[1]) * np.tanh(g)
+    return sigmoid(o + peephole[2] * cell) * np.tanh(cell), cell
+
+
+def coupled_step(x, state, weights):
+    kernel, recurrent_kernel, bias = weights
+    f, g, o = np.split(x @ kernel + state[0] @ recurrent_kernel + bias, 3, axis=-1)
+    cell = sigmoid(f) * state[1] + (1 - sigmoid(f)) * np.tanh(g)
+    return sigmoid(o) * np.tanh(cell), cell
+
+
+def projection_step(x, state, weights):
+    *weights, projection = weights
+    hidden, cell = lstm_step(x, state, weights)
+    return hidden @ projection, cell
+
+
+def relu_lstm_step(x, state, weights):
+    kernel, recurrent_kernel, bias = weights
+    i, f, g, o = np.split(x @ kernel + state[0] @ recurrent_kernel + bias, 4, axis=-1)
+    cell = sigmoid(f) * state[1] + sigmoid(i) * np.maximum(g, 0)
+    return sigmoid(o) * np.maximum(cell, 0), cell
+
+
+def normalized(x, gain):
+    return gain * (x - x.mean(-1, keepdims=True)) / np.sqrt(x.var(-1, keepdims=True) + 1e-3)
+
+
+def layer_norm_lstm_step(x, state, weights):
+    kernel, recurrent_kernel, bias, kernel_gain, recurrent_gain, state_gain, state_bias = weights
+    total = normalized(x @ kernel, kernel_gain) + normalized(state[0] @ recurrent_kernel, recurrent_gain) + bias
+    i, f, g, o = np.split(total, 4, axis=-1)
+    cell = sigmoid(f) * state[1] + sigmoid(i) * np.tanh(g)
+    return sigmoid(o) * np.tanh(normalized(cell, state_gain) + state_bias), cell
+
+
+def layer_norm_gru_step(x, state, weights):
+    kernel, recurrent_kernel, bias, kernel_gain, recurrent_gain = weights
+    xz, xr, xn = np.split(normalized(x @ kernel, kernel_gain) + bias[0], 3, axis=-1)
+    hz, hr, hn = np.split(normalized(state[0] @ recurrent_kernel, recurrent_gain) + bias[1], 3, axis=-1)
+    keep = sigmoid(xz + hz)
+    return (keep * state[0] + (1 - keep) * np.tanh(xn + sigmoid(xr + hr) * hn),)
+
+
+def slstm_step(x, state, weights):
+    kernel, recurrent_kernel, bias = weights
+    hidden, cell, normalizer, stabilizer = state
+    i, f, z, o = np.split(x @ kernel + hidden @ recurrent_kernel + bias, 4, axis=-1)
+    keep = -np.log1p(np.exp(-f)) + stabilizer
+    new = np.where(normalizer == 0, i, np.maximum(keep, i))
+    keep, write = np.where(normalizer == 0, 1, np.exp(keep - new)), np.exp(i - new)
+    cell, normalizer = keep * cell + write * np.tanh(z), keep * normalizer + write
+    return sigmoid(o) * cell / normalizer, cell, normalizer, new
+
+
 def min_gru_step(x, state, weights):
     kernel, bias = weights
     write, candidate = np.split(x @ kernel + bias, 2, axis=-1)
@@ -96,5 +162,29 @@ CELLS = (
         arguments={"use_bias": False},
         twin_arguments={"use_bias": False},
     ),
+    Row(
+        "gru_reset_before",
+        layers.GRU,
+        layers.GRUCell,
+        gru_step_reset_before,
+        twin=keras.layers.GRU,
+        arguments={"reset_after": False},
+        twin_arguments={"reset_after": False},
+    ),
+    Row(
+        "lstm_relu",
+        layers.LSTM,
+        layers.LSTMCell,
+        relu_lstm_step,
+        twin=keras.layers.LSTM,
+        arguments={"activation": "relu"},
+        twin_arguments={"activation": "relu"},
+    ),
+    Row("lstm_peephole", layers.LSTM, layers.LSTMCell, peephole_step, arguments={"peephole": True}),
+    Row("lstm_coupled", layers.LSTM, layers.LSTMCell, coupled_step, arguments={"coupled": True}),
+    Row("lstm_projection", layers.LSTM, layers.LSTMCell, projection_step, arguments={"projection": 3}),
+    Row("layer_norm_lstm", layers.LayerNormLSTM, layers.LayerNormLSTMCell, layer_norm_lstm_step),
+    Row("layer_norm_gru", layers.LayerNormGRU, layers.LayerNormGRUCell, layer_norm_gru_step),
+    Row("slstm", layers.SLSTM, layers.SLSTMCell, slstm_step),
     Row("min_gru", layers.MinGRU, layers.MinGRUCell, min_gru_step, output=lambda state: np.tanh(state[0])),
 )

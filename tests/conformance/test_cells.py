@@ -253,5 +253,6 @@ def test_the_mask_of_an_embedding_arrives(row):
 @each_cell
 def test_works_on_one_step_and_on_no_rows(row):
     layer = make(row, return_sequences=True)
-    assert layer(randoms(BATCH, 1, FEATURES)).shape == (BATCH, 1, UNITS)
-    assert layer(np.zeros((0, TIME, FEATURES), "float32")).shape == (0, TIME, UNITS)
+    size = layer.cell.output_size
+    assert layer(randoms(BATCH, 1, FEATURES)).shape == (BATCH, 1, size)
+    assert layer(np.zeros((0, TIME, FEATURES), "float32")).shape == (0, TIME, size)
