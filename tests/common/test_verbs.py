@@ -172,13 +172,50 @@ def test_a_finished_run_resumes_only_for_more_epochs(run_main, interrupted):
     assert run_main("train", "--resume", interrupted)[0] == 2
 
 
-def test_a_run_killed_while_it_got_more_epochs_resumes(run_main, interrupted):
+@pytest.mark.parametrize("failure", ["the data", "the checkpoint"])
+def test_a_failure_in_loading_leaves_a_finished_run_finished(run_main, interrupted, monkeypatch, failure):
+    """Else a data file that was moved makes a trained model unusable: `evaluate` and `export` would refuse the run."""
+    from fake_app import data, train
+
+    def load_splits(config):
+        raise UserError("there is no file x")
+
+    run_main("train", "--resume", interrupted)
+    before = (interrupted / "run.json").read_text(), (interrupted / "config.yaml").read_text()
+    with monkeypatch.context() as patch:
+        if failure == "the data":
+            patch.setattr(data, "load_splits", load_splits)
+        else:
+            patch.setattr(train, "fail_with", UserError("the data have 7 steps an epoch"))
+        assert run_main("train", "--resume", interrupted, "--train.epochs", "6")[0] == 2
+    assert ((interrupted / "run.json").read_text(), (interrupted / "config.yaml").read_text()) == before
+    assert run_main("evaluate", "--run", interrupted)[0] == 0
+    assert run_main("train", "--resume", interrupted, "--train.epochs", "6")[0] == 0
+    assert train.calls[-1] == (6, True)
+
+
+def test_a_failure_after_a_new_checkpoint_keeps_the_new_number_of_epochs(run_main, interrupted, monkeypatch):
+    from fake_app import train
+
+    def fail_after_a_checkpoint(config, run, splits, preprocessor, resume):
+        (run.checkpoints_path / "120").mkdir(parents=True)
+        raise UserError("the loss is not a number")
+
+    run_main("train", "--resume", interrupted)
+    with monkeypatch.context() as patch:
+        patch.setattr(train, "train", fail_after_a_checkpoint)
+        assert run_main("train", "--resume", interrupted, "--train.epochs", "6")[0] == 2
+    assert "has not ended" in run_main("evaluate", "--run", interrupted)[2]
+    assert run_main("train", "--resume", interrupted)[0] == 0
+    assert train.calls[-1] == (6, True)
+
+
+def test_a_run_stopped_while_it_got_more_epochs_resumes(run_main, interrupted):
     from fake_app import train
 
     run_main("train", "--resume", interrupted)
-    train.fail_with = RuntimeError("a bug")
-    with pytest.raises(RuntimeError):
-        run_main("train", "--resume", interrupted, "--train.epochs", "6")
+    train.fail_with = KeyboardInterrupt()
+    assert run_main("train", "--resume", interrupted, "--train.epochs", "6")[0] == 130
     train.fail_with = None
     assert run_main("train", "--resume", interrupted)[0] == 0
     assert train.calls[-1] == (6, True)
@@ -333,6 +370,15 @@ def test_a_place_for_the_export_that_cannot_be_written_is_noticed_first(run_main
     code, _, err = run_main("train", "--saved_models", place)
     assert code == 2 and err.startswith(f"error: cannot make the folder {place}/fake: ") and err.count("\n") == 1
     assert not list((tmp_path / "runs" / "fake").iterdir())
+
+
+def test_an_export_looks_at_its_place_before_it_loads_anything(run_main, interrupted, tmp_path, monkeypatch):
+    """Else a person waits for the model to be loaded and traced, and only then hears of the wrong folder."""
+    run_main("train", "--resume", interrupted)
+    (tmp_path / "a file").write_text("")
+    monkeypatch.setattr(model_files, "load_model", lambda *_: pytest.fail("the model was loaded first"))
+    code, _, err = run_main("export", "--run", interrupted, "--saved_models", "a file")
+    assert code == 2 and err.startswith("error: cannot make the folder a file/fake: ") and err.count("\n") == 1
 
 
 def test_an_unfinished_run_cannot_get_fewer_epochs(run_main, interrupted):
