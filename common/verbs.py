@@ -21,7 +21,7 @@ from common.errors import UserError
 from common.files import atomic_directory, write_json
 from common.native_log import hold_back_native_log
 from common.run_to_train import forget_if_empty, raised_epochs, refuse_settings, require_export_place, run_to_train
-from common.runs import Run, create_run, open_run, resume_command
+from common.runs import Run, create_picture_folder, open_run, pictures_in, resume_command
 from common.verb_summary import (
     Stages,
     commands_with_model,
@@ -167,26 +167,36 @@ def serve(command: Command) -> None:
 def diagnose(command: Command) -> None:
     """The picture of the gradient through time, of a trained run or of an untrained model of the settings."""
     console, flags = get_console(), command.flags
-    if flags["run"] is None:
-        settings = command.resolve()
-        the_run = create_run(flags["runs"], command.app, settings)
-    else:
+    if flags["run"] is not None:
         refuse_settings(command, f"--run {flags['run']} brings its own settings")
+        if flags["pictures"] is not None:
+            raise UserError(f"the picture of --run {flags['run']} goes into the run, so leave --pictures out")
         the_run = open_run(flags["run"], command.app)
-        settings = the_run.config(command.config_class)
-    console.heading(f"{command.app}: gradient through time")
-    try:
-        splits = _module(command, "data").load_splits(settings)
-        show_splits(splits)
-        preprocessor = _preprocessor_for(command, settings, the_run, splits)
-    except UserError:
-        forget_if_empty(the_run, flags["run"] is not None)
-        raise
-    model = None if flags["run"] is None else model_files.load_model(the_run.model_path, command.package)
-    result = _module(command, "diagnose").diagnose(settings, the_run, splits, preprocessor, model)
-    console.files({p.stem: p for p in the_run.pictures()})
+        folder = the_run.pictures_path
+        result = _diagnose(command, the_run.config(command.config_class), folder, the_run)
+    else:
+        settings = command.resolve()
+        # Not among the runs: without a training it is none, and no verb should take it for one.
+        folder = create_picture_folder(flags["pictures"] or "pictures", command.app, settings)
+        try:
+            result = _diagnose(command, settings, folder, None)
+        except BaseException:
+            shutil.rmtree(folder)
+            raise
+    console.files({p.stem: p for p in pictures_in(folder)})
     if flags["json"]:
         console.json(result)
+
+
+def _diagnose(command: Command, settings: Any, folder: Path, the_run: Run | None) -> dict[str, Any]:
+    get_console().heading(f"{command.app}: gradient through time")
+    splits = _module(command, "data").load_splits(settings)
+    show_splits(splits)
+    if the_run is not None:
+        preprocessor, model = _load_trained(command, the_run)
+    else:
+        preprocessor, model = _adapted(command, settings, splits), None
+    return _module(command, "diagnose").diagnose(settings, folder, splits, preprocessor, model)
 
 
 def config(command: Command) -> None:

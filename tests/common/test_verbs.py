@@ -1,6 +1,7 @@
 """If these fail, a verb leaves its work undone, in the wrong place, or unfindable."""
 
 import json
+import re
 import sys
 from types import ModuleType
 
@@ -270,8 +271,10 @@ def test_ctrl_c_keeps_what_the_training_says_of_its_last_checkpoint(run_main):
     assert run_main("train", "--name", "a")[::2] == (130, "interrupted; step 21 is saved, continue with: this\n")
 
 
-@pytest.mark.parametrize("words", [["train", "--name", "a"], ["diagnose"]])
-def test_data_that_cannot_be_read_leave_no_run_and_the_name_free(run_main, tmp_path, monkeypatch, words):
+@pytest.mark.parametrize(
+    ("words", "folder"), [(["train", "--name", "a"], "runs/fake"), (["diagnose"], "pictures/fake")]
+)
+def test_data_that_cannot_be_read_leave_no_run_and_the_name_free(run_main, tmp_path, monkeypatch, words, folder):
     from fake_app import data
 
     def load_splits(config):
@@ -280,7 +283,7 @@ def test_data_that_cannot_be_read_leave_no_run_and_the_name_free(run_main, tmp_p
     with monkeypatch.context() as patch:
         patch.setattr(data, "load_splits", load_splits)
         assert run_main(*words)[::2] == (2, "error: there is no file x\n")
-    assert not list((tmp_path / "runs" / "fake").iterdir())
+    assert not list((tmp_path / folder).iterdir())
     assert run_main(*words)[0] == 0
 
 
@@ -344,7 +347,8 @@ def test_serve_hands_on_its_limits(run_main, world, tmp_path):
 
 def test_diagnose_an_untrained_model_or_a_trained_run(run_main, interrupted):
     code, out, err = run_main("diagnose", "--model.units", "9", "--json")
-    assert code == 0 and json.loads(out) == {"units": 9, "model": None} and "gradient.png" in err
+    assert code == 0 and json.loads(out) == {"units": 9, "model": None}
+    assert re.search(r"gradient  pictures/fake/\d{8}-\d{6}/gradient\.png", err)
     run_main("train", "--resume", interrupted)
     code, out, err = run_main("diagnose", "--run", interrupted, "--json")
     assert code == 0 and json.loads(out) == {"units": 3, "model": "a model"}
@@ -352,6 +356,24 @@ def test_diagnose_an_untrained_model_or_a_trained_run(run_main, interrupted):
     code, _, err = run_main("diagnose", "--run", interrupted, "--model.units", "9")
     assert code == 2
     assert err == f"error: --run {interrupted} brings its own settings, so leave --model.units out\n"
+    code, _, err = run_main("diagnose", "--run", interrupted, "--pictures", "here")
+    assert code == 2
+    assert err == f"error: the picture of --run {interrupted} goes into the run, so leave --pictures out\n"
+
+
+def test_the_picture_of_an_untrained_model_is_nothing_that_looks_like_a_run(run_main, interrupted, tmp_path):
+    """Else --run, --resume and the hint at the newest run meet a folder without a training."""
+    before = sorted(tmp_path.rglob("*"))
+    assert run_main("diagnose", "--model.units", "9", "--pictures", "mine")[0] == 0
+    assert run_main("diagnose", "--model.units", "9", "--pictures", "mine")[0] == 0
+    made = [path for path in sorted(tmp_path.rglob("*")) if path not in before]
+    assert all(path.is_relative_to(tmp_path / "mine") for path in made)
+    assert {path.name for path in made if path.is_file()} == {"gradient.png", "settings.yaml"}
+    first, second = sorted((tmp_path / "mine" / "fake").iterdir())
+    assert "units: 9" in (first / "settings.yaml").read_text()
+    for verb in ("evaluate", "export", "diagnose"):
+        code, _, err = run_main(verb, "--run", second)
+        assert code == 2 and "is not a run directory" in err
 
 
 def test_a_damaged_metrics_file_is_one_sentence(run_main, tmp_path):

@@ -33,7 +33,7 @@ EXPORTS = {
     "train": {"train": ["config", "run", "splits", "preprocessor", "resume"]},
     "evaluate": {"evaluate": ["config", "run", "splits", "split", "preprocessor", "model"]},
     "serving": {"endpoints": ["model", "preprocessor"], "EXAMPLES": None},
-    "diagnose": {"diagnose": ["config", "run", "splits", "preprocessor", "model"]},
+    "diagnose": {"diagnose": ["config", "folder", "splits", "preprocessor", "model"]},
 }
 HEAVY = ("tensorflow", "keras", "jax", "tensorflow_datasets", "sklearn", "matplotlib", "scipy")
 # The order of parallel sums differs between programs and between batch sizes.
