@@ -74,7 +74,7 @@ def _train(command: Command, settings: Any, the_run: Run, resume: bool) -> None:
 
     with stages.stage("data", "Data"):
         splits = _module(command, "data").load_splits(settings)
-    show_splits(splits)
+    show_splits(command, splits)
 
     with stages.stage("adapt", "Preprocessing"):
         preprocessor = _preprocessor_for(command, settings, the_run, splits)
@@ -107,7 +107,7 @@ def evaluate(command: Command) -> None:
     console.heading(f"{command.app}: evaluate {the_run.path} on {split}")
     with stages.stage("data", "Data"):
         splits = _module(command, "data").load_splits(settings)
-    show_splits(splits)
+    show_splits(command, splits)
     with stages.stage("evaluate", "Evaluation"):
         preprocessor, model = _load_trained(command, the_run)
         metrics = _module(command, "evaluate").evaluate(settings, the_run, splits, split, preprocessor, model)
@@ -191,7 +191,7 @@ def diagnose(command: Command) -> None:
 def _diagnose(command: Command, settings: Any, folder: Path, the_run: Run | None) -> dict[str, Any]:
     get_console().heading(f"{command.app}: gradient through time")
     splits = _module(command, "data").load_splits(settings)
-    show_splits(splits)
+    show_splits(command, splits)
     if the_run is not None:
         preprocessor, model = _load_trained(command, the_run)
     else:

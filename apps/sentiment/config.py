@@ -47,6 +47,14 @@ class DataConfig(ConfigModel):
     )
     cache_dir: str = option(".cache/datasets", "folder for prepared data sets, relative to the current directory")
 
+    @model_validator(mode="before")
+    @classmethod
+    def _files_have_no_name(cls, values: Any) -> Any:
+        # The set that a preset names would stand among the settings of a run that never saw it.
+        if isinstance(values, dict) and values.get("source") == "files":
+            return {name: value for name, value in values.items() if name != "name"}
+        return values
+
     @model_validator(mode="after")
     def _source_fits(self) -> "DataConfig":
         if self.source == "bundled" and self.name not in BUNDLED:

@@ -71,6 +71,7 @@ class Splits:
         label_names: the labels of train; sorted, by number where all are numbers.
         cache: the folder in which the prepared data lie for the next run; None where nothing is prepared.
         notes: sentences for the console, such as how many overlapping examples were left out.
+        available: how many examples train, validation and test have without `data.limit`; None if it left out none.
     """
 
     train: LabelledTexts
@@ -79,6 +80,7 @@ class Splits:
     label_names: tuple[str, ...]
     cache: str | None = None
     notes: tuple[str, ...] = ()
+    available: tuple[int, int, int] | None = None
 
 
 def text_digest(text: str) -> bytes:

@@ -124,11 +124,15 @@ def make_splits(
     label_names = sort_labels(train.labels)
     for other, name in ((validation, "validation"), (test, "test")):
         _check_labels_known(other, name, train, label_names)
+    available = None
     if limit is not None:
         if limit < len(label_names):
             raise UserError(f"data.limit is {limit}, but there are {len(label_names)} labels; keep an example of each.")
-        train, validation, test = (_limited(examples, limit) for examples in (train, validation, test))
-    return Splits(train, validation, test, label_names, cache, tuple(notes))
+        whole = (train, validation, test)
+        train, validation, test = (_limited(examples, limit) for examples in whole)
+        if max(map(len, whole)) > limit:
+            available = tuple(map(len, whole))
+    return Splits(train, validation, test, label_names, cache, tuple(notes), available)
 
 
 def _shares(count: int, validation_fraction: float, test_fraction: float) -> tuple[int, int]:
