@@ -102,7 +102,7 @@ def resumable_fit(
         console.line(f"  continuing after step {resumed_step}, in epoch {min(state.epoch + 1, train_config.epochs)}")
         if state.step:
             # Makes the variables of the metrics, whose values are in the checkpoint.
-            model.evaluate(training_data.dataset(resumed_step).take(1), verbose=0)
+            model.evaluate(training_data.dataset(resumed_step), steps=1, verbose=0)
         checkpoints.restore(model)
         write_history(run, state)
     if state.finished and state.epoch < train_config.epochs:
