@@ -112,7 +112,7 @@ def _suffix(path: str) -> str:
             return suffix
     raise UserError(
         f"{path} does not end in {', '.join(_SUFFIXES)} or one of these with .gz, so its form is unknown; "
-        "rename the file."
+        "convert it, or rename it if it is one of them."
     )
 
 
@@ -248,9 +248,12 @@ def _present(key: str | None, names: list[str], place: str, option: str) -> str:
         key = names[0] if len(names) == 1 else "text"
     if names.count(key) == 1:
         return key
-    problem = f"has {names.count(key)} columns named {key!r}" if key in names else f"has no column {key!r}"
+    if key in names:
+        raise UserError(f"{place} has {names.count(key)} columns named {key!r}; rename all but one of them.")
     shown = ", ".join(repr(_short(name)) for name in names[:20]) + (" ..." if len(names) > 20 else "")
-    raise UserError(f"{place} {problem}; what is there: {shown or 'nothing'}. Name the right one with {option}.")
+    raise UserError(
+        f"{place} has no column {key!r}; what is there: {shown or 'nothing'}. Name the right one with {option}."
+    )
 
 
 def _text(value: object, key: str, origin: str, line: int) -> str:

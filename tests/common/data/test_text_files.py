@@ -125,7 +125,7 @@ def test_text_of_a_megabyte(tmp_path):
         ("a.jsonl", "\n\n", ["no examples"]),
         ("a.csv", "review,label\nx,y\n", ["no column 'text'", "'review', 'label'", "--data.text_key"]),
         ("a.csv", "text,stars\nx,y\n", ["no column 'label'", "'text', 'stars'", "--data.label_key"]),
-        ("a.csv", "text,text,label\nx,y,z\n", ["2 columns named 'text'"]),
+        ("a.csv", "text,text,label\nx,y,z\n", ["2 columns named 'text'; rename all but one"]),
         ("a.csv", 'text,label\n"two\nlines",pos\nno, quotes,pos\n', ["line 4", "3 fields", "2 columns"]),
         ("a.csv", "text,label\nfine,pos\nshort\n", ["line 3", "1 fields"]),
         ("a.csv", 'text,label\nfine,pos\n"open,pos\nmore,neg\n', ["line 3", "closed"]),
