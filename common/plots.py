@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import csv
 import math
+import re
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -20,6 +22,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
+from common.console import get_console
 from common.errors import UserError
 from common.files import atomic_write
 from common.metrics import ReliabilityCurve
@@ -28,6 +31,7 @@ BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#767676"
 LONGEST_NAME = 24  # characters of a label name; longer ones would take the room of the matrix
 MOST_NUMBERED_CLASSES = 30  # beyond, the numbers in the cells cannot be read
 DOTS_PER_INCH = 120
+_NO_GLYPH = r"Glyph \d+ .*missing from"
 
 
 def save_figure(figure: Figure, path: str | Path) -> None:
@@ -36,8 +40,18 @@ def save_figure(figure: Figure, path: str | Path) -> None:
     Raises:
         OSError: the folder cannot be written.
     """
-    with atomic_write(path, "wb") as file:
+    with atomic_write(path, "wb") as file, warnings.catch_warnings(record=True) as caught:
+        warnings.filterwarnings("always", message=_NO_GLYPH)
         figure.savefig(file, format="png", dpi=DOTS_PER_INCH)
+    missing = [warning for warning in caught if re.match(_NO_GLYPH, str(warning.message))]
+    if missing:  # one line instead of two for each letter
+        get_console().warn(
+            f"{Path(path).name}: the font of the pictures lacks letters of the labels and draws boxes; "
+            "everywhere else the labels are whole"
+        )
+    for warning in caught:
+        if warning not in missing:
+            warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
 
 
 def draw_confusion(matrix: np.ndarray, label_names: Sequence[str], title: str = "Confusion") -> Figure:

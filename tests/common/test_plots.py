@@ -8,6 +8,7 @@ import pytest
 from matplotlib import image
 
 from common import plots
+from common.console import Console, use_console
 from common.errors import UserError
 from common.metrics import reliability_curve
 
@@ -115,3 +116,12 @@ def test_drawing_leaves_pyplot_alone():
     """Pictures are drawn inside trainings and notebooks, whose own matplotlib state must survive."""
     code = "import sys, common.plots; sys.exit('matplotlib.pyplot' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_letters_that_the_font_lacks_are_one_line(tmp_path, capsys, recwarn):
+    """Else twenty labels in Chinese bury the end of a training under a hundred lines of matplotlib."""
+    use_console(Console())
+    plots.save_figure(plots.draw_confusion(confusion(2), ["良い", "悪い"]), tmp_path / "a.png")
+    assert not recwarn
+    out = capsys.readouterr().out
+    assert out.startswith("warning: a.png: the font of the pictures lacks ") and out.count("\n") == 1
