@@ -1,6 +1,6 @@
 """Pictures that every application shares: confusion, calibration, training curves, lengths.
 
-Numbers in, a matplotlib Figure out; `save_figure` puts it on disk whole or not at all. Figures are made with
+Numbers in, a matplotlib Figure out; `figures` puts it on disk. Figures are made with
 the object API and the Agg canvas, so nothing global changes and no display is needed. Colours are those of
 Okabe and Ito (told apart by colour-blind people); line styles, markers and hatches carry the same distinction
 in black and white.
@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import csv
 import math
-import re
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -22,36 +20,12 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from common.console import get_console
 from common.errors import UserError
-from common.files import atomic_write
 from common.metrics import ReliabilityCurve
 
 BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#767676"
 LONGEST_NAME = 24  # characters of a label name; longer ones would take the room of the matrix
 MOST_NUMBERED_CLASSES = 30  # beyond, the numbers in the cells cannot be read
-DOTS_PER_INCH = 120
-_NO_GLYPH = r"Glyph \d+ .*missing from"
-
-
-def save_figure(figure: Figure, path: str | Path) -> None:
-    """Writes a PNG; a failure half-way leaves the former file as it was.
-
-    Raises:
-        OSError: the folder cannot be written.
-    """
-    with atomic_write(path, "wb") as file, warnings.catch_warnings(record=True) as caught:
-        warnings.filterwarnings("always", message=_NO_GLYPH)
-        figure.savefig(file, format="png", dpi=DOTS_PER_INCH)
-    missing = [warning for warning in caught if re.match(_NO_GLYPH, str(warning.message))]
-    if missing:  # one line instead of two for each letter
-        get_console().warn(
-            f"{Path(path).name}: the font of the pictures lacks letters of the labels and draws boxes; "
-            "everywhere else the labels are whole"
-        )
-    for warning in caught:
-        if warning not in missing:
-            warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
 
 
 def draw_confusion(matrix: np.ndarray, label_names: Sequence[str], title: str = "Confusion") -> Figure:
