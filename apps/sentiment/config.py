@@ -131,10 +131,22 @@ class ModelConfig(ConfigModel):
     pooling: Literal["max", "mean", "last", "attention", "max_mean"] = option(
         "max", "how the states of all steps become one vector"
     )
-    dropout: float = option(0.5, "share of features dropped before the classifier and between layers", ge=0, lt=1)
-    embedding_dropout: float = option(0.4, "share of embedding features dropped, the same in a whole text", ge=0, lt=1)
-    word_dropout: float = option(0.2, "share of words replaced by the unknown word", ge=0, lt=1)
-    recurrent_dropout: float = option(0.0, "share of the state dropped on its way to the next step", ge=0, lt=1)
+    dropout: float = option(
+        0.5,
+        "share of features dropped before the classifier and between layers",
+        unit="fraction of features",
+        ge=0,
+        lt=1,
+    )
+    embedding_dropout: float = option(
+        0.4, "share of embedding features dropped, the same in a whole text", unit="fraction of features", ge=0, lt=1
+    )
+    word_dropout: float = option(
+        0.2, "share of words replaced by the unknown word", unit="fraction of words", ge=0, lt=1
+    )
+    recurrent_dropout: float = option(
+        0.0, "share of the state dropped on its way to the next step", unit="fraction of features", ge=0, lt=1
+    )
     wide: bool = option(False, "add the weighted word n-grams beside the recurrent part")
 
 

@@ -26,6 +26,9 @@ def test_the_presets_every_app_has():
 def test_every_setting_says_what_it_means():
     for path, option in options_of(Config).items():
         assert option.meaning, path
+        # Adam's step size and epsilon, and the seed, are plain numbers.
+        if option.is_plain_number and path not in ("train.learning_rate", "train.epsilon", "train.seed"):
+            assert option.unit, path
 
 
 @pytest.mark.parametrize(
