@@ -157,7 +157,11 @@ VERBS = (
         (
             Flag("run", "a trained run to look at; none = an untrained model of the settings", "DIR"),
             *_CONFIG_FLAGS,
-            Flag("runs", "the folder of all runs", "DIR", "runs"),
+            Flag(
+                "pictures",
+                "without --run, the folder in which the picture gets a folder of its own; none = pictures",
+                "DIR",
+            ),
             _JSON,
         ),
         takes_config=True,

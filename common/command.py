@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from common.config import ConfigModel, resolve_config
+from common.config import ConfigModel, resolve_config, setting_origin
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,11 @@ class Command:
 
     def resolve(self) -> Any:
         """Returns the effective configuration: defaults < --preset < --config < settings."""
-        return resolve_config(
-            self.config_class, self.presets, self.flags["preset"], self.flags["config"], self.settings
-        )
+        return resolve_config(self.config_class, *self._layers())
+
+    def origin(self, path: str) -> str | None:
+        """Returns what of this command set a setting, e.g. `preset tiny`; None if nothing of it did."""
+        return setting_origin(path, self.config_class, *self._layers())
+
+    def _layers(self) -> tuple[Any, ...]:
+        return self.presets, self.flags.get("preset"), self.flags.get("config"), self.settings

@@ -88,6 +88,37 @@ def resolve_config(
     Raises:
         UserError: For an unknown preset or key, a wrong type, a value out of bounds, or an unreadable file.
     """
+    settings = _given(config_class, presets, preset, config_file, overrides)
+    values = {path: known.default for path, known in options_of(config_class).items() if not known.required}
+    for path, setting in settings.items():
+        known = options_of(config_class)[path]
+        values[path] = known.from_text(setting.value) if isinstance(setting.value, str) else setting.value
+    try:
+        return config_class.model_validate(_nested(values))
+    except ValidationError as error:
+        raise UserError(_sentence(config_class, error, settings)) from error
+
+
+def setting_origin(
+    path: str,
+    config_class: type[ConfigModel],
+    presets: Mapping[str, Mapping[str, Any]] | None = None,
+    preset: str | None = None,
+    config_file: str | os.PathLike[str] | None = None,
+    overrides: Mapping[str, Any] | None = None,
+) -> str | None:
+    """Returns what gave a setting its value, e.g. `preset tiny`; None for its default. Arguments: `resolve_config`."""
+    setting = _given(config_class, presets, preset, config_file, overrides).get(path)
+    return None if setting is None else setting.where
+
+
+def _given(
+    config_class: type[ConfigModel],
+    presets: Mapping[str, Mapping[str, Any]] | None,
+    preset: str | None,
+    config_file: str | os.PathLike[str] | None,
+    overrides: Mapping[str, Any] | None,
+) -> dict[str, _Setting]:
     settings: dict[str, _Setting] = {}
     if preset is not None:
         presets = presets or {}
@@ -99,15 +130,7 @@ def resolve_config(
         settings |= _flatten(config_class, presets[preset], lambda path: f"preset {preset}")
     if config_file is not None:
         settings |= _read_yaml(config_class, Path(config_file))
-    settings |= _flatten(config_class, overrides or {}, lambda path: "command line")
-    values = {path: known.default for path, known in options_of(config_class).items() if not known.required}
-    for path, setting in settings.items():
-        known = options_of(config_class)[path]
-        values[path] = known.from_text(setting.value) if isinstance(setting.value, str) else setting.value
-    try:
-        return config_class.model_validate(_nested(values))
-    except ValidationError as error:
-        raise UserError(_sentence(config_class, error, settings)) from error
+    return settings | _flatten(config_class, overrides or {}, lambda path: "command line")
 
 
 def config_yaml(config: ConfigModel) -> str:

@@ -28,9 +28,15 @@ class TrainConfig(ConfigModel):
         ge=0,
     )
     weight_decay: float = option(
-        0.0, "share of each weight removed per step, times the learning rate (AdamW); 0 = off", ge=0, lt=1
+        0.0,
+        "share of each weight removed per step, times the learning rate (AdamW); 0 = off",
+        unit="fraction a step",
+        ge=0,
+        lt=1,
     )
-    beta_1: float = option(0.9, "Adam's momentum: the memory of its running mean of gradients", ge=0, lt=1)
+    beta_1: float = option(
+        0.9, "Adam's momentum: the memory of its running mean of gradients", unit="fraction kept a step", ge=0, lt=1
+    )
     epsilon: float = option(
         1e-7,
         "Adam's epsilon: what is far below it counts as no gradient; about 1e-5 keeps rare words from being learned by heart",
@@ -40,6 +46,7 @@ class TrainConfig(ConfigModel):
     weight_average: float = option(
         0.0,
         "momentum of the running mean of the weights that is used in the end; 0 = off, else about 0.999",
+        unit="fraction kept a step",
         ge=0,
         lt=1,
     )

@@ -20,8 +20,12 @@ from common.files import to_json
 class Progress(Protocol):
     """A stage under way; obtained from `Console.progress`."""
 
-    def update(self, step: int, **metrics: float) -> None:
-        """Reports that `step` of all steps are done, with the latest metrics by name."""
+    def update(self, step: int, *, unusual: bool = False, **metrics: float) -> None:
+        """Reports that `step` of all steps are done, with the latest metrics by name.
+
+        What was done since the report before is `unusual` if it says nothing of the time that the rest will take:
+        steps that were compiled first.
+        """
 
 
 class Console:
@@ -130,11 +134,12 @@ class Console:
             bars.TextColumn("  {task.description}", markup=False),
             bars.BarColumn(bar_width=24),
             bars.MofNCompleteColumn(),
-            bars.TimeRemainingColumn(compact=True, elapsed_when_finished=True),
+            bars.TextColumn("{task.fields[time]}", style="progress.remaining"),
             bars.TextColumn("{task.fields[metrics]}", markup=False),
         )
         with bars.Progress(*columns, console=self._rich, refresh_per_second=4) as shown:
-            yield _ProgressBar(shown, shown.add_task(description, total=total, completed=start, metrics=""))
+            task = shown.add_task(description, total=total, completed=start, time="", metrics="")
+            yield _ProgressBar(shown, task, _Pace(total, start, self._clock))
 
     def _columns(self, rows: Sequence[Sequence[str]], header: bool = False) -> None:
         if not rows:
@@ -165,13 +170,36 @@ class Console:
         self._rich.print(table)
 
 
-class _ProgressBar:
-    def __init__(self, shown: Any, task: Any):
-        self._shown = shown
-        self._task = task
+class _Pace:
+    """How long the rest of a stage will take: as long for each step as the usual ones until now."""
 
-    def update(self, step: int, **metrics: float) -> None:
-        self._shown.update(self._task, completed=step, metrics=metrics_line(metrics))
+    def __init__(self, total: int | None, start: int, clock: Callable[[], float]):
+        self._total, self._step, self._clock = total, start, clock
+        self._started = self._last = clock()
+        self._usual_steps, self._usual_seconds = 0, 0.0
+
+    def update(self, step: int, unusual: bool) -> None:
+        now = self._clock()
+        if not unusual:
+            self._usual_steps += step - self._step
+            self._usual_seconds += now - self._last
+        self._step, self._last = step, now
+
+    def words(self) -> str:
+        """Returns `35 s left`, or the time until now where nothing is left or nothing can be said of it."""
+        if self._total and self._step < self._total and self._usual_steps > 0:
+            left = self._usual_seconds / self._usual_steps * (self._total - self._step)
+            return f"{show_seconds(left)} left"
+        return f"in {show_seconds(self._clock() - self._started)}"
+
+
+class _ProgressBar:
+    def __init__(self, shown: Any, task: Any, pace: _Pace):
+        self._shown, self._task, self._pace = shown, task, pace
+
+    def update(self, step: int, *, unusual: bool = False, **metrics: float) -> None:
+        self._pace.update(step, unusual)
+        self._shown.update(self._task, completed=step, time=self._pace.words(), metrics=metrics_line(metrics))
 
 
 class _ProgressLines:
@@ -188,12 +216,14 @@ class _ProgressLines:
     ):
         self._console, self._total, self._description = console, total, description
         self._every, self._clock = every, clock
-        self._started = self._written = clock()
-        self._start = self._step = start
+        self._pace = _Pace(total, start, clock)
+        self._written = clock()
+        self._step = start
         self._metrics = ""
         self._written_step: int | None = None
 
-    def update(self, step: int, **metrics: float) -> None:
+    def update(self, step: int, *, unusual: bool = False, **metrics: float) -> None:
+        self._pace.update(step, unusual)
         self._step, self._metrics = step, metrics_line(metrics)
         if self._clock() - self._written >= self._every:
             self._write()
@@ -204,13 +234,7 @@ class _ProgressLines:
 
     def _write(self) -> None:
         self._written, self._written_step = self._clock(), self._step
-        elapsed = self._written - self._started
-        parts = [f"{self._step}/{self._total}" if self._total else f"{self._step}"]
-        done = self._step - self._start
-        if self._total and self._step < self._total and done > 0:
-            parts.append(f"{show_seconds(elapsed / done * (self._total - self._step))} left")
-        else:
-            parts.append(f"in {show_seconds(elapsed)}")
+        parts = [f"{self._step}/{self._total}" if self._total else f"{self._step}", self._pace.words()]
         if self._metrics:
             parts.append(self._metrics)
         self._console.line(f"  {self._description}: {', '.join(parts)}")

@@ -1,6 +1,6 @@
 """Pictures that every application shares: confusion, calibration, training curves, lengths.
 
-Numbers in, a matplotlib Figure out; `save_figure` puts it on disk whole or not at all. Figures are made with
+Numbers in, a matplotlib Figure out; `figures` puts it on disk. Figures are made with
 the object API and the Agg canvas, so nothing global changes and no display is needed. Colours are those of
 Okabe and Ito (told apart by colour-blind people); line styles, markers and hatches carry the same distinction
 in black and white.
@@ -21,23 +21,11 @@ from matplotlib.text import Text
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from common.errors import UserError
-from common.files import atomic_write
 from common.metrics import ReliabilityCurve
 
 BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#767676"
 LONGEST_NAME = 24  # characters of a label name; longer ones would take the room of the matrix
 MOST_NUMBERED_CLASSES = 30  # beyond, the numbers in the cells cannot be read
-DOTS_PER_INCH = 120
-
-
-def save_figure(figure: Figure, path: str | Path) -> None:
-    """Writes a PNG; a failure half-way leaves the former file as it was.
-
-    Raises:
-        OSError: the folder cannot be written.
-    """
-    with atomic_write(path, "wb") as file:
-        figure.savefig(file, format="png", dpi=DOTS_PER_INCH)
 
 
 def draw_confusion(matrix: np.ndarray, label_names: Sequence[str], title: str = "Confusion") -> Figure:

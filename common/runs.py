@@ -18,7 +18,7 @@ import json
 import os
 import platform
 import shlex
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -87,7 +87,7 @@ class Run:
 
     def pictures(self) -> list[Path]:
         """Returns the finished pictures, by name."""
-        return sorted(p for p in self.pictures_path.glob("*.png") if not is_temporary(p))
+        return pictures_in(self.pictures_path)
 
     def config(self, config_class: type[ConfigT]) -> ConfigT:
         """Returns the configuration saved with the run."""
@@ -135,6 +135,11 @@ class Run:
             yield
 
 
+def pictures_in(folder: Path) -> list[Path]:
+    """Returns the finished pictures of a folder, by name."""
+    return sorted(p for p in folder.glob("*.png") if not is_temporary(p))
+
+
 def create_run(runs_dir: str | os.PathLike[str], app: str, config: ConfigModel, name: str | None = None) -> Run:
     """Creates `runs_dir/app/name` with `config.yaml` and `run.json`.
 
@@ -154,7 +159,6 @@ def create_run(runs_dir: str | os.PathLike[str], app: str, config: ConfigModel, 
     if name is not None and len(name) > _LONGEST_NAME:
         raise UserError(f"--name has {len(name)} characters; give a name of at most {_LONGEST_NAME}")
     now = datetime.datetime.now().astimezone()
-    stem = name or now.strftime("%Y%m%d-%H%M%S")
     info = {
         "app": app,
         "created": now.isoformat(timespec="seconds"),
@@ -162,22 +166,33 @@ def create_run(runs_dir: str | os.PathLike[str], app: str, config: ConfigModel, 
         "trained": False,
         "finished": False,
     }
-    attempt = 1
-    while True:
-        # Two runs that start within a second share the time; a name that the person chose must not change
-        # silently.
-        run = Run(Path(runs_dir, app, stem if attempt == 1 else f"{stem}-{attempt}"), app)
-        try:
-            with atomic_directory(run.path) as temporary:
-                save_config(config, temporary / "config.yaml")
-                write_json(temporary / "run.json", info)
-            return run
-        except TargetExistsError as error:
-            if name is not None:
-                raise UserError(
-                    f"there is a run {run.path} already; continue it with --resume {run.path} or choose another --name"
-                ) from error
-            attempt += 1
+
+    def fill(folder: Path) -> None:
+        save_config(config, folder / "config.yaml")
+        write_json(folder / "run.json", info)
+
+    if name is None:
+        return Run(_create_by_time(Path(runs_dir, app), fill), app)
+    path = Path(runs_dir, app, name)
+    try:
+        _create(path, fill)
+    except TargetExistsError as error:
+        raise UserError(
+            f"there is a run {path} already; continue it with --resume {path} or choose another --name"
+        ) from error
+    return Run(path, app)
+
+
+def create_picture_folder(pictures_dir: str | os.PathLike[str], app: str, config: ConfigModel) -> Path:
+    """Creates `pictures_dir/app/<time>` for pictures that belong to no run, and returns it.
+
+    The settings that they were made with are in it as `settings.yaml`, ready for `--config`; `config.yaml` would be
+    the mark of a run.
+
+    Raises:
+        UserError: If it cannot be written.
+    """
+    return _create_by_time(Path(pictures_dir, app), lambda folder: save_config(config, folder / "settings.yaml"))
 
 
 def open_run(path: str | os.PathLike[str], app: str, *, trained: bool = True) -> Run:
@@ -210,6 +225,24 @@ def open_run(path: str | os.PathLike[str], app: str, *, trained: bool = True) ->
 def resume_command(run: Run) -> str:
     """Returns what to type to go on with a training."""
     return f"python -m apps.{run.app} train --resume {shlex.quote(str(run.path))}"
+
+
+def _create_by_time(parent: Path, fill: Callable[[Path], None]) -> Path:
+    """Creates a folder that is named after the local time; of several within a second, each gets its own."""
+    stem = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
+    path, attempt = parent / stem, 1
+    while True:
+        try:
+            _create(path, fill)
+            return path
+        except TargetExistsError:
+            attempt += 1
+            path = parent / f"{stem}-{attempt}"
+
+
+def _create(path: Path, fill: Callable[[Path], None]) -> None:
+    with atomic_directory(path) as temporary:
+        fill(temporary)
 
 
 def _read_info(path: Path) -> dict[str, Any]:

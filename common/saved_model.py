@@ -235,7 +235,10 @@ def _damage_explained(version: Path) -> Iterator[None]:
     except Exception as error:
         # The classes differ by file and by where in it the damage is: DecodeError, OSError, DataLossError,
         # NotFoundError, ValueError, RuntimeError (no graph for the tag "serve"). What is being read is known.
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+        lines = [line.strip() for line in str(error).splitlines() if line.strip() and not line.strip().startswith("[[")]
+        lines = lines or [type(error).__name__]
+        # "Graph execution error:" stands before the place in the graph, and the reason after it.
+        reason = (lines[-1] if lines[0].endswith(":") else lines[0])[:200]
         raise UserError(f"the SavedModel {version} is damaged or not whole ({reason}); export the run again") from error
 
 

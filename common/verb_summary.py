@@ -54,12 +54,14 @@ def settings_line(settings: Any) -> str:
     return ", ".join(f"{path} {value}" for path, value in changed.items()) or "all as by default"
 
 
-def show_splits(splits: Any) -> None:
-    """Writes how many examples each split has, where they come from, and the labels."""
-    rows = {
-        name: f"{len(part):,} examples from {part.origin}"
-        for name, part in (("train", splits.train), ("validation", splits.validation), ("test", splits.test))
-    }
+def show_splits(command: Command, splits: Any) -> None:
+    """Writes how many examples each split has, where they come from, the labels, and what was left out."""
+    parts = {"train": splits.train, "validation": splits.validation, "test": splits.test}
+    available = getattr(splits, "available", None)
+    rows = {}
+    for index, (name, part) in enumerate(parts.items()):
+        whole = f" of {available[index]:,}" if available else ""
+        rows[name] = f"{len(part):,}{whole} examples from {part.origin}"
     names = list(map(str, splits.label_names))
     rows["labels"] = ", ".join(names[:12]) + (f" and {len(names) - 12} more" if len(names) > 12 else "")
     if splits.cache:
@@ -68,6 +70,12 @@ def show_splits(splits: Any) -> None:
     console.table(rows)
     for note in getattr(splits, "notes", ()):
         console.warn(note)
+    if available:
+        origin = command.origin("data.limit")
+        console.warn(
+            f"data.limit{f' ({origin})' if origin else ''} keeps {sum(map(len, parts.values())):,} of "
+            f"{sum(available):,} examples; a training with --data.limit none uses all"
+        )
 
 
 def show_end(command: Command, the_run: Run, version: Path, stages: Stages) -> None:

@@ -15,12 +15,13 @@ from typing import Any
 
 from common import model_files
 from common.command import Command
-from common.config import config_yaml, load_config, resolve_config, save_config
+from common.config import config_yaml
 from common.console import Console, get_console, use_console
 from common.errors import UserError
-from common.files import atomic_directory, require_writable_directory, write_json
+from common.files import atomic_directory, write_json
 from common.native_log import hold_back_native_log
-from common.runs import Run, create_run, open_run, resume_command
+from common.run_to_train import forget_if_empty, raised_epochs, refuse_settings, require_export_place, run_to_train
+from common.runs import Run, create_picture_folder, open_run, pictures_in, resume_command
 from common.verb_summary import (
     Stages,
     commands_with_model,
@@ -53,12 +54,12 @@ def run(command: Command) -> None:
 def train(command: Command) -> None:
     """Data -> adapt -> fit -> evaluate -> export; leaves a run directory and a SavedModel."""
     console = get_console()
-    settings, the_run, resume = _run_to_train(command)
+    settings, the_run, resume = run_to_train(command)
     try:
         with the_run.lock():
             _train(command, settings, the_run, resume)
     except UserError:
-        _forget_if_empty(the_run, resume)
+        forget_if_empty(the_run, resume)
         raise
     except KeyboardInterrupt as stop:
         raise KeyboardInterrupt(str(stop) or f"continue with: {resume_command(the_run)}") from None
@@ -73,13 +74,14 @@ def _train(command: Command, settings: Any, the_run: Run, resume: bool) -> None:
 
     with stages.stage("data", "Data"):
         splits = _module(command, "data").load_splits(settings)
-    show_splits(splits)
+    show_splits(command, splits)
 
     with stages.stage("adapt", "Preprocessing"):
         preprocessor = _preprocessor_for(command, settings, the_run, splits)
 
     with stages.stage("train", "Training"):
-        model = _module(command, "train").train(settings, the_run, splits, preprocessor, resume=resume)
+        with raised_epochs(the_run, settings):
+            model = _module(command, "train").train(settings, the_run, splits, preprocessor, resume=resume)
         model_files.save_model(model, the_run.model_path)
         the_run.note(trained=True)
 
@@ -105,7 +107,7 @@ def evaluate(command: Command) -> None:
     console.heading(f"{command.app}: evaluate {the_run.path} on {split}")
     with stages.stage("data", "Data"):
         splits = _module(command, "data").load_splits(settings)
-    show_splits(splits)
+    show_splits(command, splits)
     with stages.stage("evaluate", "Evaluation"):
         preprocessor, model = _load_trained(command, the_run)
         metrics = _module(command, "evaluate").evaluate(settings, the_run, splits, split, preprocessor, model)
@@ -120,6 +122,7 @@ def export(command: Command) -> None:
     """A trained run as the next version of its SavedModel, verified."""
     console = get_console()
     the_run = open_run(command.flags["run"], command.app)
+    require_export_place(command)
     console.heading(f"{command.app}: export {the_run.path}")
     preprocessor, model = _load_trained(command, the_run)
     version = _export(command, the_run, model, preprocessor)
@@ -164,97 +167,41 @@ def serve(command: Command) -> None:
 def diagnose(command: Command) -> None:
     """The picture of the gradient through time, of a trained run or of an untrained model of the settings."""
     console, flags = get_console(), command.flags
-    if flags["run"] is None:
-        settings = command.resolve()
-        the_run = create_run(flags["runs"], command.app, settings)
-    else:
-        _refuse_settings(command, f"--run {flags['run']} brings its own settings")
+    if flags["run"] is not None:
+        refuse_settings(command, f"--run {flags['run']} brings its own settings")
+        if flags["pictures"] is not None:
+            raise UserError(f"the picture of --run {flags['run']} goes into the run, so leave --pictures out")
         the_run = open_run(flags["run"], command.app)
-        settings = the_run.config(command.config_class)
-    console.heading(f"{command.app}: gradient through time")
-    try:
-        splits = _module(command, "data").load_splits(settings)
-        show_splits(splits)
-        preprocessor = _preprocessor_for(command, settings, the_run, splits)
-    except UserError:
-        _forget_if_empty(the_run, flags["run"] is not None)
-        raise
-    model = None if flags["run"] is None else model_files.load_model(the_run.model_path, command.package)
-    result = _module(command, "diagnose").diagnose(settings, the_run, splits, preprocessor, model)
-    console.files({p.stem: p for p in the_run.pictures()})
+        folder = the_run.pictures_path
+        result = _diagnose(command, the_run.config(command.config_class), folder, the_run)
+    else:
+        settings = command.resolve()
+        # Not among the runs: without a training it is none, and no verb should take it for one.
+        folder = create_picture_folder(flags["pictures"] or "pictures", command.app, settings)
+        try:
+            result = _diagnose(command, settings, folder, None)
+        except BaseException:
+            shutil.rmtree(folder)
+            raise
+    console.files({p.stem: p for p in pictures_in(folder)})
     if flags["json"]:
         console.json(result)
+
+
+def _diagnose(command: Command, settings: Any, folder: Path, the_run: Run | None) -> dict[str, Any]:
+    get_console().heading(f"{command.app}: gradient through time")
+    splits = _module(command, "data").load_splits(settings)
+    show_splits(command, splits)
+    if the_run is not None:
+        preprocessor, model = _load_trained(command, the_run)
+    else:
+        preprocessor, model = _adapted(command, settings, splits), None
+    return _module(command, "diagnose").diagnose(settings, folder, splits, preprocessor, model)
 
 
 def config(command: Command) -> None:
     """The effective settings as YAML on stdout, ready for `--config`."""
     get_console().result(config_yaml(command.resolve()).rstrip("\n"))
-
-
-def _run_to_train(command: Command) -> tuple[Any, Run, bool]:
-    """Returns the settings, the run, and whether it is resumed."""
-    flags = command.flags
-    if flags["resume"] is None:
-        settings = command.resolve()
-        the_run = create_run(flags["runs"], command.app, settings, flags["name"])
-        try:
-            _require_export_place(command)
-        except UserError:
-            _forget_if_empty(the_run, False)
-            raise
-        return settings, the_run, False
-    _refuse_settings(command, f"--resume {flags['resume']} keeps the settings of the run", {"train.epochs"})
-    if flags["name"] is not None:
-        raise UserError("--resume continues a run under the name it has; leave --name out")
-    the_run = open_run(flags["resume"], command.app, trained=False)
-    settings = load_config(command.config_class, the_run.config_path)
-    if command.settings:
-        longer = resolve_config(command.config_class, config_file=the_run.config_path, overrides=command.settings)
-    else:
-        longer = settings
-    if the_run.finished and longer.train.epochs <= settings.train.epochs:
-        raise UserError(_finished_sentence(the_run, settings.train.epochs))
-    if longer.train.epochs < settings.train.epochs:
-        raise UserError(
-            f"{the_run.path} was started for {settings.train.epochs} epochs, which can only be raised on --resume; "
-            "leave --train.epochs out or give more"
-        )
-    _require_export_place(command)
-    if longer != settings:
-        with the_run.lock():
-            the_run.note(trained=False, finished=False)
-            save_config(longer, the_run.config_path)
-    return longer, the_run, True
-
-
-def _require_export_place(command: Command) -> None:
-    # Before the training, because the export comes last and would fail after hours.
-    require_writable_directory(Path(command.flags["saved_models"], command.app))
-
-
-def _finished_sentence(the_run: Run, epochs: int) -> str:
-    history = the_run.history_path
-    lines = history.read_bytes().count(b"\n") if history.is_file() else 0
-    if 0 < lines - 1 < epochs:  # the first is the header
-        return (
-            f"{the_run.path} is finished: its train.patience ended it after {lines - 1} of {epochs} epochs; "
-            "to train longer, start a new run with a higher --train.patience"
-        )
-    return f"{the_run.path} is finished with its {epochs} epochs; to train on, raise --train.epochs above {epochs}"
-
-
-def _forget_if_empty(the_run: Run, existed: bool) -> None:
-    """Removes a run whose data could not be read, so that its name is free for the next try."""
-    if not existed and not the_run.preprocessor_path.exists():
-        shutil.rmtree(the_run.path)
-
-
-def _refuse_settings(command: Command, reason: str, allowed: set[str] = frozenset()) -> None:
-    given = [name for name in ("preset", "config") if command.flags[name] is not None]
-    given += [path for path in command.settings if path not in allowed]
-    if given:
-        only = f" (only --{', --'.join(sorted(allowed))} may be given)" if allowed else ""
-        raise UserError(f"{reason}, so leave --{given[0]} out{only}")
 
 
 def _module(command: Command, name: str) -> ModuleType:
@@ -264,13 +211,17 @@ def _module(command: Command, name: str) -> ModuleType:
 
 def _preprocessor_for(command: Command, settings: Any, the_run: Run, splits: Any) -> Any:
     """Returns what was learned from the training data: loaded from the run, or adapted now and saved."""
-    preprocessor_class = _module(command, "preprocessing").Preprocessor
     if the_run.preprocessor_path.exists():  # whole, as atomic_directory made it
-        return preprocessor_class.load(the_run.preprocessor_path)
-    preprocessor = preprocessor_class.from_config(settings)
-    preprocessor.adapt(splits.train)
+        return _module(command, "preprocessing").Preprocessor.load(the_run.preprocessor_path)
+    preprocessor = _adapted(command, settings, splits)
     with atomic_directory(the_run.preprocessor_path) as temporary:
         preprocessor.save(temporary)
+    return preprocessor
+
+
+def _adapted(command: Command, settings: Any, splits: Any) -> Any:
+    preprocessor = _module(command, "preprocessing").Preprocessor.from_config(settings)
+    preprocessor.adapt(splits.train)
     return preprocessor
 
 

@@ -47,6 +47,14 @@ class DataConfig(ConfigModel):
     )
     cache_dir: str = option(".cache/datasets", "folder for prepared data sets, relative to the current directory")
 
+    @model_validator(mode="before")
+    @classmethod
+    def _files_have_no_name(cls, values: Any) -> Any:
+        # The set that a preset names would stand among the settings of a run that never saw it.
+        if isinstance(values, dict) and values.get("source") == "files":
+            return {name: value for name, value in values.items() if name != "name"}
+        return values
+
     @model_validator(mode="after")
     def _source_fits(self) -> "DataConfig":
         if self.source == "bundled" and self.name not in BUNDLED:
@@ -123,10 +131,22 @@ class ModelConfig(ConfigModel):
     pooling: Literal["max", "mean", "last", "attention", "max_mean"] = option(
         "max", "how the states of all steps become one vector"
     )
-    dropout: float = option(0.5, "share of features dropped before the classifier and between layers", ge=0, lt=1)
-    embedding_dropout: float = option(0.4, "share of embedding features dropped, the same in a whole text", ge=0, lt=1)
-    word_dropout: float = option(0.2, "share of words replaced by the unknown word", ge=0, lt=1)
-    recurrent_dropout: float = option(0.0, "share of the state dropped on its way to the next step", ge=0, lt=1)
+    dropout: float = option(
+        0.5,
+        "share of features dropped before the classifier and between layers",
+        unit="fraction of features",
+        ge=0,
+        lt=1,
+    )
+    embedding_dropout: float = option(
+        0.4, "share of embedding features dropped, the same in a whole text", unit="fraction of features", ge=0, lt=1
+    )
+    word_dropout: float = option(
+        0.2, "share of words replaced by the unknown word", unit="fraction of words", ge=0, lt=1
+    )
+    recurrent_dropout: float = option(
+        0.0, "share of the state dropped on its way to the next step", unit="fraction of features", ge=0, lt=1
+    )
     wide: bool = option(False, "add the weighted word n-grams beside the recurrent part")
 
 

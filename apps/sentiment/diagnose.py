@@ -5,6 +5,8 @@ many steps before it. Texts are embedded as in the model; one forward cell reads
 last state alone, so that everything has to travel through time.
 """
 
+from pathlib import Path
+
 import keras
 import numpy as np
 
@@ -15,7 +17,6 @@ from apps.sentiment.preprocessing import Preprocessor, pad
 from apps.sentiment.vocabulary import PAD_ID
 from common.data.splits import Splits
 from common.layers import Bidirectional
-from common.runs import Run
 from common.training.diagnose import fresh_readout, norms_through_time, plot_norms
 from common.training.seeds import set_seeds
 
@@ -23,12 +24,12 @@ EXAMPLES = 32
 LONGEST = 200  # steps; the loop is not compiled, so that any cell can be looked at
 
 
-def diagnose(config: Config, run: Run, splits: Splits, preprocessor: Preprocessor, model=None) -> dict:
-    """Writes `pictures/gradient_through_time.png` and `.json` into the run.
+def diagnose(config: Config, folder: Path, splits: Splits, preprocessor: Preprocessor, model=None) -> dict:
+    """Writes `gradient_through_time.png` and `.json` into a folder.
 
     Args:
         config: the effective configuration.
-        run: where the picture goes.
+        folder: where the picture goes: that of a run's pictures, or another one.
         splits: raw examples; some of the training texts are read.
         preprocessor: adapted.
         model: a trained model in its final form, or None for one that was just built.
@@ -48,7 +49,7 @@ def diagnose(config: Config, run: Run, splits: Splits, preprocessor: Preprocesso
     if config.model.cell != "simple_rnn" or model is not None:
         simple = CELLS["simple_rnn"](config.model.units).cell
         norms["simple_rnn (untrained)"] = norms_through_time(simple, vectors, mask, readout)
-    return plot_norms(norms, run.pictures_path / "gradient_through_time.png")
+    return plot_norms(norms, folder / "gradient_through_time.png")
 
 
 def _examples(config, splits, preprocessor):

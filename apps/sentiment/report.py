@@ -12,6 +12,7 @@ import numpy as np
 from sklearn.metrics import confusion_matrix
 
 from common.errors import UserError
+from common.figures import save_figure
 from common.files import atomic_write, reading
 from common.metrics import reliability_curve
 from common.plots import (
@@ -20,7 +21,6 @@ from common.plots import (
     draw_reliability,
     draw_training_curves,
     load_history,
-    save_figure,
 )
 from common.runs import Run
 

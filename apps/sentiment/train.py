@@ -79,6 +79,12 @@ def train(config: Config, run: Run, splits: Splits, preprocessor: Preprocessor, 
         console=console,
     )
 
+    if config.train.mixed_precision:
+        # Trained in 16 bits, it answers in 32: probabilities keep their digits, and a CPU has nothing to gain.
+        set_precision(False)
+        weights = network.get_weights()
+        network = build_model(config, preprocessor)
+        network.set_weights(weights)
     parts = [predict_logits(network, splits.validation, preprocessor)]
     if config.model.wide:
         parts.append(preprocessor.wide_logits_of(splits.validation.texts))

@@ -106,6 +106,10 @@ class BucketedBatches:
 
         return self._from_plan(plan, lambda inputs, labels, _: (inputs, labels))
 
+    def padded_lengths(self, epoch: int) -> list[int]:
+        """The length of each training batch of an epoch, from 0, in their order."""
+        return [boundary for _, boundary in self._epoch(epoch)]
+
     def evaluation_dataset(self) -> tf.data.Dataset:
         """Each example once: `(inputs, labels, weights)`; the rows that fill up a last batch have weight 0."""
         dataset = self._from_plan(self._evaluation_plan, lambda inputs, labels, rows: (inputs, labels, weights(rows)))

@@ -1,9 +1,6 @@
-"""Labelled texts and their division into train, validation and test.
+"""Labelled texts, and the three splits of them that a run works with.
 
-Stands between the readers (`text_files`, `catalogue`) and everything that learns: whatever the source, the
-splits are made here, once, before a vocabulary or a weight has seen an example. They depend on the texts
-alone, not on a seed or on the order of the file, so every run, every machine and every later verb sees the
-same ones; and a text never stands in two of them.
+What the readers (`text_files`, `catalogue`) give, `splitting` divides, and everything that learns receives.
 """
 
 from __future__ import annotations
@@ -11,13 +8,10 @@ from __future__ import annotations
 import functools
 import hashlib
 import re
-from collections import Counter, defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-
-from common.errors import UserError
 
 # Not float(): "nan" is a label like any other, and has no place in an order of numbers.
 _NUMBER = re.compile(r"[+-]?\d+(\.\d+)?")
@@ -77,6 +71,7 @@ class Splits:
         label_names: the labels of train; sorted, by number where all are numbers.
         cache: the folder in which the prepared data lie for the next run; None where nothing is prepared.
         notes: sentences for the console, such as how many overlapping examples were left out.
+        available: how many examples train, validation and test have without `data.limit`; None if it left out none.
     """
 
     train: LabelledTexts
@@ -85,6 +80,7 @@ class Splits:
     label_names: tuple[str, ...]
     cache: str | None = None
     notes: tuple[str, ...] = ()
+    available: tuple[int, int, int] | None = None
 
 
 def text_digest(text: str) -> bytes:
@@ -98,204 +94,3 @@ def sort_labels(labels: Collection[str]) -> tuple[str, ...]:
     if all(_NUMBER.fullmatch(label) for label in distinct):
         return tuple(sorted(distinct, key=lambda label: (float(label), label)))
     return tuple(sorted(distinct))
-
-
-def split_by_text(
-    texts: Sequence[str], labels: Sequence[str], validation_fraction: float, test_fraction: float
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Divides examples by a hash of their normalized text, label by label.
-
-    Equal texts are one group and stay together. Within each label the groups are ordered by hash; the first
-    share is test, the next validation, the rest train, so the labels keep their proportions even in tiny
-    sets. A label with three distinct texts or more has at least one in every split asked for; with fewer, all
-    of them are train, because what is never trained cannot be tested.
-
-    Args:
-        texts: str [examples].
-        labels: str [examples].
-        validation_fraction: share of the distinct texts, 0 to 1; 0 for no validation split.
-        test_fraction: likewise for test; the two together are below 1.
-
-    Returns:
-        Three int64 arrays of ascending indices: train, validation, test. Together they are a permutation of
-            all examples.
-
-    Raises:
-        UserError: the fractions leave nothing to train on.
-    """
-    if min(validation_fraction, test_fraction) < 0 or validation_fraction + test_fraction >= 1:
-        raise UserError(
-            f"data.validation_fraction {validation_fraction} and data.test_fraction {test_fraction} leave "
-            "nothing to train on; together they must be below 1."
-        )
-    groups = defaultdict(list)
-    for index, text in enumerate(texts):
-        groups[text_digest(text)].append(index)
-    sizes = Counter(labels)
-    by_label = defaultdict(list)
-    for digest, indices in groups.items():
-        # A text that was given two labels counts for the rarer one, which needs it more.
-        label = min((labels[index] for index in indices), key=lambda name: (sizes[name], name))
-        by_label[label].append(digest)
-
-    chosen = ([], [], [])
-    for digests in by_label.values():
-        validations, tests = _shares(len(digests), validation_fraction, test_fraction)
-        for position, digest in enumerate(sorted(digests)):
-            part = 2 if position < tests else 1 if position < tests + validations else 0
-            chosen[part].extend(groups[digest])
-    return tuple(np.array(sorted(indices), dtype=np.int64) for indices in chosen)
-
-
-def make_splits(
-    train: LabelledTexts,
-    validation: LabelledTexts | None = None,
-    test: LabelledTexts | None = None,
-    *,
-    validation_fraction: float = 0.1,
-    test_fraction: float = 0.1,
-    limit: int | None = None,
-    cache: str | None = None,
-    notes: Sequence[str] = (),
-) -> Splits:
-    """Checks what was read and completes it: a missing validation or test set is split from train.
-
-    Where the sets were given, texts that stand in two of them are left out of train (and then of validation),
-    never of test, so that published test sets stay comparable; a note says how many.
-
-    Args:
-        train: at least two labels.
-        validation: None to split it from train.
-        test: None to split it from train.
-        validation_fraction: share of train's distinct texts; used only when `validation` is None.
-        test_fraction: likewise for `test`.
-        limit: at most so many examples in each split, chosen by hash with the labels in proportion; None for
-            all.
-        cache: see `Splits`.
-        notes: sentences of the reader; those of this function follow them.
-
-    Raises:
-        UserError: an empty set, a single label, a label that train does not have, sets that are too small or
-            that contain each other.
-    """
-    notes = list(notes)
-    for examples in (train, validation, test):
-        if examples is not None and not len(examples):
-            raise UserError(f"{examples.origin} has no examples; give data with at least a few for every label.")
-    _check_two_labels(train)
-    if test is not None and validation is not None:
-        validation = _without_texts_of(test, validation, "test", "validation", notes)
-    for other, name in ((validation, "validation"), (test, "test")):
-        if other is not None:
-            train = _without_texts_of(other, train, name, "training", notes)
-    _check_two_labels(train)
-
-    if validation is None or test is None:
-        train_ids, validation_ids, test_ids = split_by_text(
-            train.texts,
-            train.labels,
-            validation_fraction if validation is None else 0.0,
-            test_fraction if test is None else 0.0,
-        )
-        whole = train
-        train = whole.take(train_ids)
-        if validation is None:
-            validation = _split_off(whole, validation_ids, "validation", 2 if test is not None else 3)
-        if test is None:
-            test = _split_off(whole, test_ids, "test", 3)
-
-    label_names = sort_labels(train.labels)
-    for other, name in ((validation, "validation"), (test, "test")):
-        _check_labels_known(other, name, train, label_names)
-    if limit is not None:
-        if limit < len(label_names):
-            raise UserError(f"data.limit is {limit}, but there are {len(label_names)} labels; keep an example of each.")
-        train, validation, test = (_limited(examples, limit) for examples in (train, validation, test))
-    return Splits(train, validation, test, label_names, cache, tuple(notes))
-
-
-def _shares(count: int, validation_fraction: float, test_fraction: float) -> tuple[int, int]:
-    """How many of `count` texts are validation and test; each part asked for, and train, gets one or more."""
-    validations, tests = (
-        max(1, round(count * share)) if share > 0 else 0 for share in (validation_fraction, test_fraction)
-    )
-    if count < 1 + (validations > 0) + (tests > 0):
-        return 0, 0
-    while validations + tests >= count:  # both were rounded up
-        if tests > validations:
-            tests -= 1
-        else:
-            validations -= 1
-    return validations, tests
-
-
-def _check_two_labels(train: LabelledTexts) -> None:
-    found = set(train.labels)
-    if len(found) < 2:
-        raise UserError(
-            f"All {len(train)} training examples of {train.origin} have the label {next(iter(found))!r}; "
-            "a classifier needs at least two labels."
-        )
-
-
-def _check_labels_known(other: LabelledTexts, name: str, train: LabelledTexts, label_names: tuple[str, ...]) -> None:
-    known = set(label_names)
-    unknown = Counter(label for label in other.labels if label not in known)
-    if unknown:
-        label, count = unknown.most_common(1)[0]
-        more = f" (and {len(unknown) - 1} other labels)" if len(unknown) > 1 else ""
-        raise UserError(
-            f"The label {label!r}{more} stands on {count} {name} examples of {other.origin} but on no "
-            f"training example of {train.origin}, whose labels are {_listed(label_names)}; make them agree."
-        )
-
-
-def _without_texts_of(
-    held_out: LabelledTexts, examples: LabelledTexts, held_out_name: str, name: str, notes: list[str]
-) -> LabelledTexts:
-    """`examples` less those whose text stands in `held_out`, with a note where that changes anything."""
-    known = set(held_out.digests)
-    keep = np.array([digest not in known for digest in examples.digests], dtype=bool)
-    removed = len(examples) - int(keep.sum())
-    if not removed:
-        return examples
-    if removed == len(examples):
-        raise UserError(
-            f"Every {name} example of {examples.origin} also stands in the {held_out_name} set "
-            f"{held_out.origin}; give sets with different texts."
-        )
-    notes.append(
-        f"{removed:,} {name} examples were left out because their text also stands in the {held_out_name} "
-        f"set ({held_out.origin})."
-    )
-    return examples.take(keep)
-
-
-def _split_off(whole: LabelledTexts, indices: np.ndarray, name: str, needed: int) -> LabelledTexts:
-    if not len(indices):
-        raise UserError(
-            f"{whole.origin} has {len(whole)} examples of {len(set(whole.labels))} labels, too few to split "
-            f"a {name} set from: at least one label needs {needed} different texts; add examples or give the "
-            f"{name} set with --data.{name}_path."
-        )
-    return whole.take(indices)
-
-
-def _limited(examples: LabelledTexts, limit: int) -> LabelledTexts:
-    """At most `limit` examples by their hash: one of each label first, then the labels in proportion."""
-    if len(examples) <= limit:
-        return examples
-    sizes = Counter(examples.labels)
-    order = sorted(range(len(examples)), key=lambda index: (examples.digests[index], index))
-    ranks, keys = Counter(), {}
-    for index in order:
-        label = examples.labels[index]
-        keys[index] = (ranks[label] > 0, (ranks[label] + 0.5) / sizes[label])
-        ranks[label] += 1
-    order.sort(key=keys.__getitem__)
-    return examples.take(np.array(sorted(order[:limit]), dtype=np.int64))
-
-
-def _listed(names: Sequence[str], most: int = 8) -> str:
-    shown = ", ".join(repr(name) for name in names[:most])
-    return shown + (f" and {len(names) - most} more" if len(names) > most else "")

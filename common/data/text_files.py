@@ -26,6 +26,13 @@ _SUFFIXES = (".csv", ".tsv", ".jsonl", ".txt")
 # The csv module refuses fields above 128 KiB by default. The limit is a C long, 32 bits on some systems.
 _FIELD_LIMIT = 2**31 - 1
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+# Those of encodings with two or four bytes a character; the longer ones first, because one begins like another.
+_WIDE_MARKS = {
+    b"\xff\xfe\x00\x00": "UTF-32",
+    b"\x00\x00\xfe\xff": "UTF-32",
+    b"\xff\xfe": "UTF-16",
+    b"\xfe\xff": "UTF-16",
+}
 
 
 def read_labelled_texts(path: str | Path, text_key: str = "text", label_key: str = "label") -> LabelledTexts:
@@ -105,7 +112,7 @@ def _suffix(path: str) -> str:
             return suffix
     raise UserError(
         f"{path} does not end in {', '.join(_SUFFIXES)} or one of these with .gz, so its form is unknown; "
-        "rename the file."
+        "convert it, or rename it if it is one of them."
     )
 
 
@@ -132,20 +139,41 @@ def _lines(stream, origin: str) -> Iterator[str]:
     number = 0
     for raw in stream:
         if number == 0:
+            _refuse_wide(raw, origin)
             raw = raw.removeprefix(_BYTE_ORDER_MARK)
         try:
             decoded = raw.decode("utf-8")
         except UnicodeDecodeError as error:
             number += 1 + raw[: error.start].count(b"\r")
+            advice = (
+                "the bytes around it are no text at all, so give another file"
+                if 0 in raw
+                else "save the file as UTF-8 (from Latin-1, for example: iconv -f latin1 -t utf-8)"
+            )
             raise UserError(
-                f"{origin}, line {number}: byte 0x{raw[error.start]:02x} is not UTF-8; save the file as UTF-8"
-                " (from Latin-1, for example: iconv -f latin1 -t utf-8)."
+                f"{origin}, line {number}: byte 0x{raw[error.start]:02x} is not UTF-8; {advice}."
             ) from error
         # A carriage return alone ended lines once and still comes out of some spreadsheets.
         body = decoded.removesuffix("\n").removesuffix("\r")
         for line in _split_keeping_returns(body, decoded[len(body) :]):
             number += 1
             yield line
+
+
+def _refuse_wide(first_line: bytes, origin: str) -> None:
+    """Raises UserError for a file with two or four bytes a character, most of which would pass for UTF-8."""
+    encoding = next((name for mark, name in _WIDE_MARKS.items() if first_line.startswith(mark)), None)
+    # Without a mark the zeros tell it: Latin letters have one in two bytes, or three in four.
+    zeros = first_line.count(0)
+    if encoding is None and 3 * zeros > len(first_line):
+        width = 4 if 5 * zeros > 3 * len(first_line) else 2
+        order = "BE" if first_line[::width].count(0) > first_line[width - 1 :: width].count(0) else "LE"
+        encoding = f"UTF-{8 * width}{order}"
+    if encoding is not None:
+        raise UserError(
+            f"{origin}, line 1: these bytes are {encoding}, not UTF-8; save the file as UTF-8 "
+            f"(for example: iconv -f {encoding.lower()} -t utf-8)."
+        )
 
 
 def _split_keeping_returns(body: str, end: str) -> list[str]:
@@ -220,9 +248,12 @@ def _present(key: str | None, names: list[str], place: str, option: str) -> str:
         key = names[0] if len(names) == 1 else "text"
     if names.count(key) == 1:
         return key
-    problem = f"has {names.count(key)} columns named {key!r}" if key in names else f"has no column {key!r}"
+    if key in names:
+        raise UserError(f"{place} has {names.count(key)} columns named {key!r}; rename all but one of them.")
     shown = ", ".join(repr(_short(name)) for name in names[:20]) + (" ..." if len(names) > 20 else "")
-    raise UserError(f"{place} {problem}; what is there: {shown or 'nothing'}. Name the right one with {option}.")
+    raise UserError(
+        f"{place} has no column {key!r}; what is there: {shown or 'nothing'}. Name the right one with {option}."
+    )
 
 
 def _text(value: object, key: str, origin: str, line: int) -> str:

@@ -16,8 +16,9 @@ import numpy as np
 from keras import ops
 from matplotlib.figure import Figure
 
+from common.figures import save_figure
 from common.files import write_json
-from common.plots import BLUE, GREEN, GREY, ORANGE, save_figure
+from common.plots import BLUE, GREEN, GREY, ORANGE
 
 # A factor per step nearer to 1 than this is called steady: it takes 70 steps to halve or double.
 _STEADY = 0.01

@@ -5,6 +5,7 @@ or the loss is decided here.
 """
 
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -33,6 +34,9 @@ class TrainingData(Protocol):
 
     def dataset(self, first_step: int) -> Any:
         """Returns an endless `tf.data.Dataset` that starts with the batch of step `first_step`, from 0."""
+
+    def padded_lengths(self, epoch: int) -> Sequence[int]:
+        """Returns the padded length of each batch of an epoch, from 0; XLA compiles once for each length."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -98,7 +102,7 @@ def resumable_fit(
         console.line(f"  continuing after step {resumed_step}, in epoch {min(state.epoch + 1, train_config.epochs)}")
         if state.step:
             # Makes the variables of the metrics, whose values are in the checkpoint.
-            model.evaluate(training_data.dataset(resumed_step).take(1), verbose=0)
+            model.evaluate(training_data.dataset(resumed_step), steps=1, verbose=0)
         checkpoints.restore(model)
         write_history(run, state)
     if state.finished and state.epoch < train_config.epochs:
@@ -152,6 +156,7 @@ def _fit(model, training_data, validation_data, run, config, state, checkpoints,
         epochs=config.epochs,
         validation_steps=_length(validation_data),
         every_steps=every_steps,
+        padded_lengths=training_data.padded_lengths,
     )
     with Interrupt() as interrupt:
         bookkeeping = Bookkeeping(

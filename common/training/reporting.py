@@ -1,7 +1,7 @@
 """What a person sees of a training while it runs: progress bars, a line for each epoch, TensorBoard."""
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 import keras
@@ -14,7 +14,7 @@ from common.training.event_log import EventLog
 class Progress(Protocol):
     """A stage under way."""
 
-    def update(self, step: int, **metrics: float) -> None: ...
+    def update(self, step: int, *, unusual: bool = False, **metrics: float) -> None: ...
 
 
 class TrainingConsole(Protocol):
@@ -43,6 +43,8 @@ class Reporting(keras.callbacks.Callback):
         epochs: Epochs in all.
         validation_steps: Batches of validation; None = unknown.
         every_steps: Steps between two readings of the metrics.
+        padded_lengths: Of an epoch, from 0, the length of each batch. XLA compiles the first step of each length,
+            which says nothing of the time that the others take.
     """
 
     def __init__(
@@ -55,6 +57,7 @@ class Reporting(keras.callbacks.Callback):
         epochs: int,
         validation_steps: int | None,
         every_steps: int,
+        padded_lengths: Callable[[int], Sequence[int]],
     ):
         super().__init__()
         self._console, self._log, self._state = console, log, state
@@ -64,6 +67,9 @@ class Reporting(keras.callbacks.Callback):
             validation_steps,
         )
         self._every_steps = every_steps
+        self._padded_lengths = padded_lengths
+        self._lengths: Sequence[int] = ()
+        self._compiled: set[int] = set()
         self._shown = contextlib.ExitStack()
         self._progress: Progress | None = None
         self._first, self._epoch = 0, 0
@@ -71,6 +77,7 @@ class Reporting(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch: int, logs=None) -> None:
         self._first, self._epoch, self._metrics = self._state.step, epoch, {}
+        self._lengths = self._padded_lengths(epoch)
         self._show(self._steps_per_epoch, self._title(), start=self._first)
 
     def on_train_batch_begin(self, batch: int, logs=None) -> None:
@@ -80,10 +87,10 @@ class Reporting(keras.callbacks.Callback):
             measured = self._metrics | read_optimizer(self.model)
             self._log.write("train", self._epoch * self._steps_per_epoch + step, measured)
         if batch:
-            self._progress.update(step, **self._metrics)
+            self._step_done(step)
 
     def on_test_begin(self, logs=None) -> None:
-        self._progress.update(self._steps_per_epoch, **self._metrics)
+        self._step_done(self._steps_per_epoch)
         self._show(self._validation_steps, f"{self._title()} validation")
 
     def on_test_batch_begin(self, batch: int, logs=None) -> None:
@@ -106,6 +113,11 @@ class Reporting(keras.callbacks.Callback):
         numbers = ", ".join(f"{name} {value:.4g}" for name, value in (logs or {}).items())
         best = " (best so far)" if self._state.best_epoch == epoch + 1 else ""
         self._console.line(f"  {self._title()}: {numbers}{best}")
+
+    def _step_done(self, step: int) -> None:
+        length = self._lengths[step - 1]
+        self._progress.update(step, unusual=length not in self._compiled, **self._metrics)
+        self._compiled.add(length)
 
     def close(self) -> None:
         """Ends the progress bar."""

@@ -4,7 +4,15 @@ import pydantic
 import pytest
 import yaml
 
-from common.config import ConfigModel, changed_settings, load_config, option, resolve_config, save_config
+from common.config import (
+    ConfigModel,
+    changed_settings,
+    load_config,
+    option,
+    resolve_config,
+    save_config,
+    setting_origin,
+)
 from common.config_options import options_of, sections_of, show
 from common.errors import UserError
 
@@ -42,6 +50,20 @@ def test_every_layer_wins_over_the_one_before(fake, tmp_path):
     assert [c.train.epochs for c in configs] == [5, 1, 7, 8]
     assert [c.model.units for c in configs] == [4, 2, 9, 9]
     assert configs[2].train.learning_rate == 0.01  # YAML 1.1 reads 1e-2 as text
+
+
+def test_who_set_a_setting(fake, tmp_path):
+    (tmp_path / "a.yaml").write_text("model:\n  units: 3\n")
+    layers = (fake.Config, fake.PRESETS, "tiny", tmp_path / "a.yaml", {"model.cell": "lstm"})
+    found = {
+        path: setting_origin(path, *layers) for path in ("model.cell", "model.units", "train.epochs", "model.wide")
+    }
+    assert found == {
+        "model.cell": "command line",
+        "model.units": f"{tmp_path / 'a.yaml'}, line 2",
+        "train.epochs": "preset tiny",
+        "model.wide": None,
+    }
 
 
 def test_flags_are_text(fake):

@@ -68,6 +68,29 @@ def test_a_long_stage_writes_a_line_every_few_seconds_with_the_time_left():
     ]
 
 
+@pytest.mark.parametrize("interactive", [False, True])
+def test_the_time_left_does_not_count_steps_that_were_compiled(interactive):
+    """Else a training of two minutes begins with the news that it will take twenty."""
+    clock = Clock()
+    console, stream = plain(every=5.0, clock=clock, interactive=interactive)
+    with console.progress(100, "epoch") as progress:
+        for step in range(1, 31):
+            compiles = step in (1, 2, 20)
+            clock.now += 20.0 if compiles else 1.0
+            progress.update(step, unusual=compiles)
+    text = stream.getvalue()
+    if interactive:
+        assert "70 s left" in text or "1 min 10 s left" in text
+    else:
+        assert text.splitlines()[:4] == [
+            "  epoch: 1/100, in 20 s",
+            "  epoch: 2/100, in 40 s",
+            "  epoch: 7/100, 1 min 33 s left",
+            "  epoch: 12/100, 1 min 28 s left",
+        ]
+        assert "  epoch: 20/100, 1 min 20 s left" in text
+
+
 def test_the_time_left_of_a_resumed_stage_counts_only_what_was_done_now():
     clock = Clock()
     console, stream = plain(every=5.0, clock=clock)

@@ -8,7 +8,9 @@ import pytest
 from matplotlib import image
 
 from common import plots
+from common.console import Console, use_console
 from common.errors import UserError
+from common.figures import save_figure
 from common.metrics import reliability_curve
 
 HISTORY = {
@@ -54,7 +56,7 @@ FIGURES = {
 def test_pictures_are_drawn_whole(name, tmp_path, recwarn):
     figure = FIGURES[name]()
     path = tmp_path / "new" / "picture.png"
-    plots.save_figure(figure, path)
+    save_figure(figure, path)
     pixels = image.imread(path)[..., :3]
     assert min(pixels.shape[:2]) > 300
     ink = np.mean(np.any(pixels < 0.9, axis=2))
@@ -107,7 +109,7 @@ def test_a_failed_write_keeps_the_former_picture(tmp_path):
     figure = plots.draw_training_curves(HISTORY)
     figure.savefig = lambda *args, **kwargs: (_ for _ in ()).throw(RuntimeError("half-way"))
     with pytest.raises(RuntimeError, match="half-way"):
-        plots.save_figure(figure, path)
+        save_figure(figure, path)
     assert path.read_bytes() == b"former" and list(tmp_path.iterdir()) == [path]
 
 
@@ -115,3 +117,12 @@ def test_drawing_leaves_pyplot_alone():
     """Pictures are drawn inside trainings and notebooks, whose own matplotlib state must survive."""
     code = "import sys, common.plots; sys.exit('matplotlib.pyplot' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_letters_that_the_font_lacks_are_one_line(tmp_path, capsys, recwarn):
+    """Else twenty labels in Chinese bury the end of a training under a hundred lines of matplotlib."""
+    use_console(Console())
+    save_figure(plots.draw_confusion(confusion(2), ["良い", "悪い"]), tmp_path / "a.png")
+    assert not recwarn
+    out = capsys.readouterr().out
+    assert out.startswith("warning: a.png: the font of the pictures lacks ") and out.count("\n") == 1

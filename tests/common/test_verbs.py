@@ -1,66 +1,12 @@
 """If these fail, a verb leaves its work undone, in the wrong place, or unfindable."""
 
 import json
-import sys
-from types import ModuleType
+import re
 
 import pytest
 
-from common import model_files, verbs
-from common.cli import main
+from common import model_files
 from common.errors import UserError
-
-
-@pytest.fixture
-def world(fake_app, tmp_path, monkeypatch):
-    """The modules that need TensorFlow, replaced; what they were asked to do is in the returned lists."""
-    monkeypatch.chdir(tmp_path)
-    calls = {"export": [], "predict": [], "serve": []}
-
-    def export_model(app, endpoints, examples, saved_models_dir, metadata, tracked):
-        calls["export"].append((app, sorted(endpoints), list(examples), str(saved_models_dir), metadata))
-        version = tmp_path / saved_models_dir / app / str(len(calls["export"]))
-        version.mkdir(parents=True)
-        return version.relative_to(tmp_path)
-
-    replaced = {
-        "common.export": {"export_model": export_model},
-        "common.predict": {"run_predict": lambda *words, **flags: calls["predict"].append((words, flags))},
-        "common.server.app": {"serve": lambda **flags: calls["serve"].append(flags)},
-    }
-    for name, functions in replaced.items():
-        module = ModuleType(name)
-        vars(module).update(functions)
-        monkeypatch.setitem(sys.modules, name, module)
-    monkeypatch.setattr(model_files, "load_model", lambda path, package: path.read_text())
-    monkeypatch.setattr(verbs, "device_line", lambda: "CPU")
-    return calls
-
-
-@pytest.fixture
-def run_main(world, capsys):
-    """Runs the command line: exit code, stdout, stderr."""
-    from fake_app.config import PRESETS, Config
-
-    def run(*words):
-        capsys.readouterr()  # what a fixture wrote
-        code = main("fake", "fake_app", Config, PRESETS, [str(word) for word in words])
-        return code, *capsys.readouterr()
-
-    return run
-
-
-@pytest.fixture
-def interrupted(run_main, tmp_path):
-    """The path of a run whose training was cut off."""
-    from fake_app import train
-
-    train.fail_with = RuntimeError("a bug")
-    with pytest.raises(RuntimeError):
-        run_main("train", "--name", "a", "--model.units", "3")
-    train.fail_with = None
-    train.calls.clear()
-    return tmp_path / "runs" / "fake" / "a"
 
 
 def test_train_does_everything_and_says_where(run_main, world, tmp_path):
@@ -142,81 +88,6 @@ def test_evaluate_keeps_the_seconds_of_the_training_and_other_splits_apart(run_m
     assert after["train"] == before["seconds"]["train"] and list(after) == list(before["seconds"])
 
 
-def test_an_interrupted_run_is_resumed_with_its_settings_and_vocabulary(run_main, world, interrupted):
-    from fake_app import preprocessing, train
-
-    code, _, err = run_main("evaluate", "--run", interrupted)
-    assert code == 2 and "has not ended" in err and f"train --resume {interrupted}" in err
-    adapted = preprocessing.Preprocessor.adapted
-    code, _, err = run_main("train", "--resume", interrupted)
-    assert code == 0 and not err, err
-    assert train.calls == [(5, True)]
-    assert preprocessing.Preprocessor.adapted == adapted
-    assert json.loads((interrupted / "metrics.json").read_text())["config"]["model"]["units"] == 3
-    assert len(world["export"]) == 1
-
-
-def test_a_finished_run_resumes_only_for_more_epochs(run_main, interrupted):
-    from fake_app import train
-
-    run_main("train", "--resume", interrupted)
-    for words in ([], ["--train.epochs", "5"], ["--train.epochs", "4"]):
-        code, _, err = run_main("train", "--resume", interrupted, *words)
-        assert code == 2
-        assert err == (
-            f"error: {interrupted} is finished with its 5 epochs; to train on, raise --train.epochs above 5\n"
-        )
-    assert run_main("train", "--resume", interrupted, "--train.epochs", "6")[0] == 0
-    assert train.calls[-1] == (6, True)
-    assert "epochs: 6" in (interrupted / "config.yaml").read_text()
-    assert run_main("train", "--resume", interrupted)[0] == 2
-
-
-def test_a_run_killed_while_it_got_more_epochs_resumes(run_main, interrupted):
-    from fake_app import train
-
-    run_main("train", "--resume", interrupted)
-    train.fail_with = RuntimeError("a bug")
-    with pytest.raises(RuntimeError):
-        run_main("train", "--resume", interrupted, "--train.epochs", "6")
-    train.fail_with = None
-    assert run_main("train", "--resume", interrupted)[0] == 0
-    assert train.calls[-1] == (6, True)
-
-
-@pytest.mark.parametrize(
-    ("words", "sentence"),
-    [
-        (
-            ["--model.units", "9"],
-            "--resume {run} keeps the settings of the run, so leave --model.units out "
-            "(only --train.epochs may be given)",
-        ),
-        (
-            ["--preset", "tiny"],
-            "--resume {run} keeps the settings of the run, so leave --preset out (only --train.epochs may be given)",
-        ),
-        (
-            ["--config", "a.yaml"],
-            "--resume {run} keeps the settings of the run, so leave --config out (only --train.epochs may be given)",
-        ),
-        (["--name", "b"], "--resume continues a run under the name it has; leave --name out"),
-        (
-            ["--train.epochs", "0"],
-            "train.epochs is 0 (command line), but must be a whole number of at least 1 and at most 100000 (epochs)",
-        ),
-    ],
-)
-def test_what_cannot_change_on_resume(run_main, interrupted, words, sentence):
-    before = (interrupted / "config.yaml").read_text()
-    assert run_main("train", "--resume", interrupted, *words) == (
-        2,
-        "",
-        f"error: {sentence.format(run=interrupted)}\n",
-    )
-    assert (interrupted / "config.yaml").read_text() == before
-
-
 def test_ctrl_c_in_the_training_says_how_to_go_on(run_main):
     from fake_app import train
 
@@ -233,8 +104,10 @@ def test_ctrl_c_keeps_what_the_training_says_of_its_last_checkpoint(run_main):
     assert run_main("train", "--name", "a")[::2] == (130, "interrupted; step 21 is saved, continue with: this\n")
 
 
-@pytest.mark.parametrize("words", [["train", "--name", "a"], ["diagnose"]])
-def test_data_that_cannot_be_read_leave_no_run_and_the_name_free(run_main, tmp_path, monkeypatch, words):
+@pytest.mark.parametrize(
+    ("words", "folder"), [(["train", "--name", "a"], "runs/fake"), (["diagnose"], "pictures/fake")]
+)
+def test_data_that_cannot_be_read_leave_no_run_and_the_name_free(run_main, tmp_path, monkeypatch, words, folder):
     from fake_app import data
 
     def load_splits(config):
@@ -243,7 +116,7 @@ def test_data_that_cannot_be_read_leave_no_run_and_the_name_free(run_main, tmp_p
     with monkeypatch.context() as patch:
         patch.setattr(data, "load_splits", load_splits)
         assert run_main(*words)[::2] == (2, "error: there is no file x\n")
-    assert not list((tmp_path / "runs" / "fake").iterdir())
+    assert not list((tmp_path / folder).iterdir())
     assert run_main(*words)[0] == 0
 
 
@@ -252,14 +125,6 @@ def test_a_mistake_found_while_training_is_one_sentence(run_main):
 
     train.fail_with = UserError("the loss is not a number")
     assert run_main("train", "--name", "a")[::2] == (2, "error: the loss is not a number\n")
-
-
-def test_two_trainings_of_one_run_do_not_mix(run_main, interrupted):
-    from common.runs import open_run
-
-    with open_run(interrupted, "fake", trained=False).lock():
-        code, _, err = run_main("train", "--resume", interrupted)
-    assert code == 2 and "another process is working in" in err
 
 
 def test_predict_hands_on_what_was_asked(run_main, world, tmp_path):
@@ -307,7 +172,8 @@ def test_serve_hands_on_its_limits(run_main, world, tmp_path):
 
 def test_diagnose_an_untrained_model_or_a_trained_run(run_main, interrupted):
     code, out, err = run_main("diagnose", "--model.units", "9", "--json")
-    assert code == 0 and json.loads(out) == {"units": 9, "model": None} and "gradient.png" in err
+    assert code == 0 and json.loads(out) == {"units": 9, "model": None}
+    assert re.search(r"gradient  pictures/fake/\d{8}-\d{6}/gradient\.png", err)
     run_main("train", "--resume", interrupted)
     code, out, err = run_main("diagnose", "--run", interrupted, "--json")
     assert code == 0 and json.loads(out) == {"units": 3, "model": "a model"}
@@ -315,6 +181,24 @@ def test_diagnose_an_untrained_model_or_a_trained_run(run_main, interrupted):
     code, _, err = run_main("diagnose", "--run", interrupted, "--model.units", "9")
     assert code == 2
     assert err == f"error: --run {interrupted} brings its own settings, so leave --model.units out\n"
+    code, _, err = run_main("diagnose", "--run", interrupted, "--pictures", "here")
+    assert code == 2
+    assert err == f"error: the picture of --run {interrupted} goes into the run, so leave --pictures out\n"
+
+
+def test_the_picture_of_an_untrained_model_is_nothing_that_looks_like_a_run(run_main, interrupted, tmp_path):
+    """Else --run, --resume and the hint at the newest run meet a folder without a training."""
+    before = sorted(tmp_path.rglob("*"))
+    assert run_main("diagnose", "--model.units", "9", "--pictures", "mine")[0] == 0
+    assert run_main("diagnose", "--model.units", "9", "--pictures", "mine")[0] == 0
+    made = [path for path in sorted(tmp_path.rglob("*")) if path not in before]
+    assert all(path.is_relative_to(tmp_path / "mine") for path in made)
+    assert {path.name for path in made if path.is_file()} == {"gradient.png", "settings.yaml"}
+    first, second = sorted((tmp_path / "mine" / "fake").iterdir())
+    assert "units: 9" in (first / "settings.yaml").read_text()
+    for verb in ("evaluate", "export", "diagnose"):
+        code, _, err = run_main(verb, "--run", second)
+        assert code == 2 and "is not a run directory" in err
 
 
 def test_a_damaged_metrics_file_is_one_sentence(run_main, tmp_path):
@@ -335,14 +219,10 @@ def test_a_place_for_the_export_that_cannot_be_written_is_noticed_first(run_main
     assert not list((tmp_path / "runs" / "fake").iterdir())
 
 
-def test_an_unfinished_run_cannot_get_fewer_epochs(run_main, interrupted):
-    code, _, err = run_main("train", "--resume", interrupted, "--train.epochs", "4")
-    assert code == 2 and "was started for 5 epochs, which can only be raised" in err
-    assert "epochs: 4" not in (interrupted / "config.yaml").read_text()
-
-
-def test_a_run_that_patience_ended_says_so(run_main, tmp_path):
-    run_main("train", "--name", "a")
-    (tmp_path / "runs/fake/a/history.csv").write_text("epoch,loss\n1,0.5\n2,0.6\n")
-    code, _, err = run_main("train", "--resume", "runs/fake/a")
-    assert code == 2 and "its train.patience ended it after 2 of 5 epochs" in err
+def test_an_export_looks_at_its_place_before_it_loads_anything(run_main, interrupted, tmp_path, monkeypatch):
+    """Else a person waits for the model to be loaded and traced, and only then hears of the wrong folder."""
+    run_main("train", "--resume", interrupted)
+    (tmp_path / "a file").write_text("")
+    monkeypatch.setattr(model_files, "load_model", lambda *_: pytest.fail("the model was loaded first"))
+    code, _, err = run_main("export", "--run", interrupted, "--saved_models", "a file")
+    assert code == 2 and err.startswith("error: cannot make the folder a file/fake: ") and err.count("\n") == 1

@@ -13,10 +13,11 @@ LABELS = ("pos", "neg", "neg", "mixed", "pos", "mixed")
 LONG = "not a good film at all , the end is bad . " * 3
 
 
-def make_config(cell="gru", wide=False, **model):
+def make_config(cell="gru", wide=False, train=None, **model):
     return Config(
         preprocessing={"min_count": 1, "phrase_min_count": 1, "max_length": 12},
         model={"cell": cell, "units": 3, "embedding_dim": 4, "wide": wide, **model},
+        **({"train": train} if train else {}),
     )
 
 

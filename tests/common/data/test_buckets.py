@@ -127,6 +127,13 @@ def test_shapes_are_few_so_that_compilations_are():
     assert validation <= {(4, boundary) for boundary in BOUNDARIES}
 
 
+def test_the_lengths_of_an_epoch_are_those_of_its_batches():
+    """Else the time left counts the wrong steps as compiled."""
+    data = make(many_lengths())
+    for epoch in range(3):
+        assert data.padded_lengths(epoch) == [ids.shape[1] for ids, _ in epoch_of(data, epoch)]
+
+
 def test_examples_too_few_for_a_batch_of_their_length_join_longer_ones():
     data = make([2] * 3 + [6] * 5 + [11])
     seen = {label for epoch in range(12) for _, labels in epoch_of(data, epoch) for label in labels.tolist()}

@@ -4,6 +4,8 @@ import csv
 import gzip
 import io
 import json
+import shutil
+import subprocess
 
 import pytest
 
@@ -31,6 +33,30 @@ def table(delimiter, line_end="\r\n"):
     writer = csv.writer(stream, delimiter=delimiter, lineterminator=line_end)
     writer.writerows([("text", "label"), *ROWS])
     return stream.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("encoding", "mark", "named"),
+    [
+        ("utf-16-le", "\ufeff", "utf-16"),
+        ("utf-16-be", "\ufeff", "utf-16"),
+        ("utf-32-le", "\ufeff", "utf-32"),
+        ("utf-32-be", "\ufeff", "utf-32"),
+        ("utf-16-le", "", "utf-16le"),
+        ("utf-16-be", "", "utf-16be"),
+        ("utf-32-le", "", "utf-32le"),
+        ("utf-32-be", "", "utf-32be"),
+    ],
+)
+def test_two_or_four_bytes_a_character_get_a_hint_that_mends_them(tmp_path, encoding, mark, named):
+    """A spreadsheet's "Unicode text" is UTF-16; read as Latin-1 it would become a file full of zeros."""
+    data = (mark + table(",")).encode(encoding)
+    said = message(written(tmp_path / "a.csv", data))
+    assert "a.csv, line 1: " in said and f"iconv -f {named} -t utf-8" in said and "latin1" not in said
+    if shutil.which("iconv"):
+        command = ["iconv", "-f", named, "-t", "utf-8"]
+        mended = subprocess.run(command, input=data, capture_output=True, check=True).stdout
+        assert len(read_labelled_texts(written(tmp_path / "b.csv", mended))) == len(ROWS)
 
 
 def message(path, **keys):
@@ -99,7 +125,7 @@ def test_text_of_a_megabyte(tmp_path):
         ("a.jsonl", "\n\n", ["no examples"]),
         ("a.csv", "review,label\nx,y\n", ["no column 'text'", "'review', 'label'", "--data.text_key"]),
         ("a.csv", "text,stars\nx,y\n", ["no column 'label'", "'text', 'stars'", "--data.label_key"]),
-        ("a.csv", "text,text,label\nx,y,z\n", ["2 columns named 'text'"]),
+        ("a.csv", "text,text,label\nx,y,z\n", ["2 columns named 'text'; rename all but one"]),
         ("a.csv", 'text,label\n"two\nlines",pos\nno, quotes,pos\n', ["line 4", "3 fields", "2 columns"]),
         ("a.csv", "text,label\nfine,pos\nshort\n", ["line 3", "1 fields"]),
         ("a.csv", 'text,label\nfine,pos\n"open,pos\nmore,neg\n', ["line 3", "closed"]),
@@ -107,7 +133,7 @@ def test_text_of_a_megabyte(tmp_path):
         ("a.csv", "text,label\nfine,pos\nempty, \n", ["line 3", "'label' is empty"]),
         ("a.csv", b"text,label\nfine,pos\ncaf\xe9,neg\n", ["line 3", "0xe9", "UTF-8"]),
         ("a.csv.gz", b"text,label\nfine,pos\ncaf\xe9,neg\n", ["line 3", "0xe9", "UTF-8"]),
-        ("a.csv", "text,label\nfine,pos\n".encode("utf-16"), ["line 1", "UTF-8"]),
+        ("a.csv", b"text,label\n\x89PNG\x00\x00,pos\n", ["line 2", "0x89", "no text at all"]),
         ("a.jsonl", b'{"text": "a", "label": 1}\n{"text": "\xff"}\n', ["line 2", "0xff"]),
         ("a.jsonl", '{"text": "a", "label": 1}\n\n{"text": "b", \n', ["line 3", "not valid JSON"]),
         ("a.jsonl", '{"text": "a", "label": ' + "1" * 5000 + "}\n", ["line 1", "not valid JSON"]),

@@ -32,6 +32,7 @@ class QuietConsole:
     def __init__(self):
         self.lines = []
         self.updates = []
+        self.unusual = []
 
     def progress(self, total, description, start=0):
         self.lines.append(description)
@@ -40,8 +41,9 @@ class QuietConsole:
     def line(self, text=""):
         self.lines.append(text)
 
-    def update(self, step, **metrics):
+    def update(self, step, *, unusual=False, **metrics):
         self.updates.append((step, metrics))
+        self.unusual += [step] if unusual else []
 
     def __enter__(self):
         return self
@@ -67,6 +69,9 @@ class Batches:
                 step += 1
 
         return tf.data.Dataset.from_generator(batches, output_signature=_SIGNATURE)
+
+    def padded_lengths(self, epoch):
+        return [FEATURES] * self.steps_per_epoch
 
 
 _SIGNATURE = (tf.TensorSpec([BATCH, FEATURES], tf.float32), tf.TensorSpec([BATCH], tf.int32))

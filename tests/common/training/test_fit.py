@@ -165,3 +165,16 @@ def test_a_person_sees_every_epoch_and_tensorboard_gets_its_curves(tmp_path):
     assert set(curves["train"]) == {"loss", "accuracy", "learning_rate", "gradient_norm"}
     assert curves["train"]["gradient_norm"] == [10, 20, 30, 40]
     assert curves["validation"] == {"loss": [20, 40], "accuracy": [20, 40]}
+
+
+class TwoLengths(small.Batches):
+    """Claims two lengths, in turn, from the second step on."""
+
+    def padded_lengths(self, epoch):
+        return [8, *([8, 16] * self.steps_per_epoch)][: self.steps_per_epoch]
+
+
+def test_only_the_first_step_of_each_length_is_said_to_be_compiled(tmp_path):
+    console = small.QuietConsole()
+    small.train(tmp_path, config(epochs=2), TwoLengths(10), console)
+    assert console.unusual == [1, 3]

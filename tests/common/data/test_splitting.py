@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from common.data.splits import LabelledTexts, make_splits, sort_labels, split_by_text, text_digest
+from common.data.splits import LabelledTexts, sort_labels, text_digest
+from common.data.splitting import make_splits, split_by_text
 from common.errors import UserError
 
 REPOSITORY = Path(__file__).parents[3]
@@ -42,7 +43,7 @@ def test_the_split_depends_on_the_texts_alone():
         assert {texts[index] for index in part} == {texts[shuffled[index]] for index in other}
     # In another process, too, where Python's own hash of strings is another one.
     code = (
-        "from common.data.splits import split_by_text as s\n"
+        "from common.data.splitting import split_by_text as s\n"
         f"print([p.tolist() for p in s({texts!r}, {labels!r}, .1, .1)])"
     )
     command = [sys.executable, "-c", code]
