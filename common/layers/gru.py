@@ -57,13 +57,16 @@ class GRUCell(GatedCell):
     def gates(self, projected, recurrent, state):
         (hidden,), units = state, self.units
         gate, activate = self.recurrent_activation, keras.activations.get(self.activation)
-        keep, reset = split_gates(projected[..., : 2 * units] + recurrent[..., : 2 * units], (gate, gate))
+        # Split and not sliced: the gradient of a slice is padded with zeros, that of a split is put together.
+        projected_gates, projected_candidate = ops.split(projected, [2 * units], axis=-1)
+        recurrent_gates, recurrent_candidate = ops.split(recurrent, [2 * units], axis=-1)
+        keep, reset = split_gates(projected_gates + recurrent_gates, (gate, gate))
         if self.reset_after:
-            from_state = reset * recurrent[..., 2 * units :]
+            from_state = reset * recurrent_candidate
         else:
             kernel = ops.convert_to_tensor(self.recurrent_kernel)
             from_state = ops.matmul(reset * hidden, ops.cast(kernel[:, 2 * units :], hidden.dtype))
-        candidate = activate(projected[..., 2 * units :] + from_state)
+        candidate = activate(projected_candidate + from_state)
         return (keep * hidden + (1 - keep) * candidate,)
 
     def get_config(self):

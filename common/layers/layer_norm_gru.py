@@ -58,9 +58,11 @@ class LayerNormGRUCell(GatedCell):
         if self.use_bias:
             bias = ops.cast(self.bias, hidden.dtype)
             projected, recurrent = projected + bias[0], recurrent + bias[1]
-        total = projected[..., : 2 * units] + recurrent[..., : 2 * units]
-        keep, reset = split_gates(total, ("sigmoid", "sigmoid"))
-        candidate = ops.tanh(projected[..., 2 * units :] + reset * recurrent[..., 2 * units :])
+        # Split and not sliced: the gradient of a slice is padded with zeros, that of a split is put together.
+        projected_gates, projected_candidate = ops.split(projected, [2 * units], axis=-1)
+        recurrent_gates, recurrent_candidate = ops.split(recurrent, [2 * units], axis=-1)
+        keep, reset = split_gates(projected_gates + recurrent_gates, ("sigmoid", "sigmoid"))
+        candidate = ops.tanh(projected_candidate + reset * recurrent_candidate)
         return (keep * hidden + (1 - keep) * candidate,)
 
     def get_config(self):

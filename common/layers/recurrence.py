@@ -102,25 +102,33 @@ class _Passes:
         """The outputs of all steps and the last states; kept for the gradient is what `step` keeps."""
         weights, initial_state = operands["weights"], operands["initial_state"]
         like = self.kept_like(weights, initial_state)
+        new_in_step = ("state", "projected") if self.sums(weights) else ("state", "recurrent")
+        like_step = {name: like[name] for name in new_in_step if name in like}
 
         def run_chunk(state, chunk):
-            projected = _product(chunk.pop("sequence"), weights["kernel"], weights.get("bias"), state[0].dtype)
-            xs = {**chunk, "projected": projected}
-            return scan(lambda state, x: self.step(state, x, operands), state, xs, self.chunk, like, self.reverse)
+            projected = _product(chunk["sequence"], weights["kernel"], weights.get("bias"), state[0].dtype)
+            xs = {**{name: value for name, value in chunk.items() if name != "sequence"}, "projected": projected}
+            state, kept = scan(lambda *step: self.step(*step, operands), state, xs, self.chunk, like_step, self.reverse)
+            return state, {"projected": projected, **kept}
 
         chunks = self.in_chunks(operands)
         count, like_chunk = ops.shape(chunks["sequence"])[0], self.of_chunk(like)
         last, kept = scan(run_chunk, initial_state, chunks, count, like_chunk, self.reverse)
         return (_joined(kept["state"][0]), *last), kept
 
+    def sums(self, weights):
+        """Whether the two projections are kept as their sum."""
+        return self.additive and "recurrent_kernel" in weights
+
     def step(self, state, x, operands):
-        """One step forward: the new state, and what its gradient needs."""
-        weights, kept = operands["weights"], {"projected": x["projected"]}
+        """One step forward: the new state, and what its gradient needs that is not known before."""
+        weights, kept = operands["weights"], {}
         if "recurrent_kernel" in weights:
             hidden = ops.cast(self.dropped(state[0], x, operands), operands["sequence"].dtype)
             recurrent = _product(hidden, weights["recurrent_kernel"], weights.get("recurrent_bias"), state[0].dtype)
-            kept = {"projected": x["projected"] + recurrent} if self.additive else {**kept, "recurrent": recurrent}
-        new = self.advance(kept, state, weights["gate_weights"], x, operands)
+            kept = {"projected": x["projected"] + recurrent} if self.sums(weights) else {"recurrent": recurrent}
+        projections = {"projected": x["projected"], **kept}
+        new = self.advance(projections, state, weights["gate_weights"], x, operands)
         if "mask" in x:
             new = tuple(ops.where(x["mask"] > 0, after, before) for after, before in zip(new, state))
         return new, {**kept, "state": new}
