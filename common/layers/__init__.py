@@ -7,8 +7,12 @@ from common.layers.layer_norm_lstm import LayerNormLSTM, LayerNormLSTMCell
 from common.layers.lstm import LSTM, LSTMCell
 from common.layers.min_gru import MinGRU, MinGRUCell
 from common.layers.pooling import SequencePooling
+from common.layers.residual import Residual
 from common.layers.simple_rnn import SimpleRNN, SimpleRNNCell
 from common.layers.slstm import SLSTM, SLSTMCell
+from common.layers.stacked_rnn import StackedRNN
+from common.layers.state_bridge import StateBridge
+from common.layers.time_reversed import TimeReversed, reverse_sequence
 
 __all__ = [
     "GRU",
@@ -23,8 +27,13 @@ __all__ = [
     "LayerNormLSTMCell",
     "MinGRU",
     "MinGRUCell",
+    "Residual",
     "SLSTMCell",
     "SequencePooling",
     "SimpleRNN",
     "SimpleRNNCell",
+    "StackedRNN",
+    "StateBridge",
+    "TimeReversed",
+    "reverse_sequence",
 ]
