@@ -2,6 +2,7 @@
 
 from common.layers.bidirectional import Bidirectional
 from common.layers.gru import GRU, GRUCell
+from common.layers.keras_conversion import from_keras, to_keras
 from common.layers.layer_norm_gru import LayerNormGRU, LayerNormGRUCell
 from common.layers.layer_norm_lstm import LayerNormLSTM, LayerNormLSTMCell
 from common.layers.lstm import LSTM, LSTMCell
@@ -13,6 +14,7 @@ from common.layers.slstm import SLSTM, SLSTMCell
 from common.layers.stacked_rnn import StackedRNN
 from common.layers.state_bridge import StateBridge
 from common.layers.time_reversed import TimeReversed, reverse_sequence
+from common.layers.torch_conversion import from_torch, to_torch
 
 __all__ = [
     "GRU",
@@ -35,5 +37,9 @@ __all__ = [
     "StackedRNN",
     "StateBridge",
     "TimeReversed",
+    "from_keras",
+    "from_torch",
     "reverse_sequence",
+    "to_keras",
+    "to_torch",
 ]
