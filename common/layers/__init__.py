@@ -2,13 +2,19 @@
 
 from common.layers.bidirectional import Bidirectional
 from common.layers.gru import GRU, GRUCell
+from common.layers.keras_conversion import from_keras, to_keras
 from common.layers.layer_norm_gru import LayerNormGRU, LayerNormGRUCell
 from common.layers.layer_norm_lstm import LayerNormLSTM, LayerNormLSTMCell
 from common.layers.lstm import LSTM, LSTMCell
 from common.layers.min_gru import MinGRU, MinGRUCell
 from common.layers.pooling import SequencePooling
+from common.layers.residual import Residual
 from common.layers.simple_rnn import SimpleRNN, SimpleRNNCell
 from common.layers.slstm import SLSTM, SLSTMCell
+from common.layers.stacked_rnn import StackedRNN
+from common.layers.state_bridge import StateBridge
+from common.layers.time_reversed import TimeReversed, reverse_sequence
+from common.layers.torch_conversion import from_torch, to_torch
 
 __all__ = [
     "GRU",
@@ -23,8 +29,17 @@ __all__ = [
     "LayerNormLSTMCell",
     "MinGRU",
     "MinGRUCell",
+    "Residual",
     "SLSTMCell",
     "SequencePooling",
     "SimpleRNN",
     "SimpleRNNCell",
+    "StackedRNN",
+    "StateBridge",
+    "TimeReversed",
+    "from_keras",
+    "from_torch",
+    "reverse_sequence",
+    "to_keras",
+    "to_torch",
 ]

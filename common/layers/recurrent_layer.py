@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from common.layers.keras_arguments import without_keras_only
 from common.layers.recurrence import recurrence
 
 DROPOUT_MODES = ("variational", "per_step")
@@ -28,6 +29,10 @@ class RecurrentLayer(keras.layers.Layer):
             arXiv:1606.01305).
         learn_initial_state: start from a weight, zero before training, instead of from zeros.
         seed: int or None, of dropout and zoneout.
+        activity_regularizer: regularizer of what the layer returns, as in Keras, or None.
+
+    What Keras's layers have and these do not (`stateful`, `unroll`, `use_cudnn`, ...) is in `keras_arguments`: accepted where
+    it asks for nothing, else refused with what to do instead.
 
     Call arguments:
         sequence: float `[batch, time, features]`.
@@ -54,6 +59,7 @@ class RecurrentLayer(keras.layers.Layer):
     def __init__(
         self,
         units,
+        *,  # Keras's layers have other arguments in these places
         return_sequences=False,
         return_state=False,
         go_backwards=False,
@@ -63,13 +69,17 @@ class RecurrentLayer(keras.layers.Layer):
         zoneout=0.0,
         learn_initial_state=False,
         seed=None,
+        activity_regularizer=None,
         name=None,
         trainable=True,
         dtype=None,
         **cell_arguments,
     ):
         # No autocast: a float32 state that is passed in must not lose its digits under mixed precision.
-        super().__init__(name=name, trainable=trainable, dtype=dtype, autocast=False)
+        super().__init__(
+            name=name, trainable=trainable, dtype=dtype, activity_regularizer=activity_regularizer, autocast=False
+        )
+        cell_arguments = without_keras_only(self, cell_arguments)
         for argument in cell_arguments:
             if argument not in self.cell_class.argument_names():
                 known = ", ".join(sorted(self.cell_class.argument_names() - {"units"}))
@@ -117,6 +127,15 @@ class RecurrentLayer(keras.layers.Layer):
     @property
     def units(self):
         return self.cell.units
+
+    @property
+    def state_sizes(self):
+        """Features of each state, list of int."""
+        return self.cell.state_sizes
+
+    @property
+    def output_size(self):
+        return self.cell.output_size
 
     def build(self, sequence_shape):
         if not self.cell.built:
