@@ -60,9 +60,10 @@ def measure(run_path: Path, test_path: str) -> dict:
         test_path: the test file; read whole, whatever `data.limit` the run had.
     """
     # Imported here, so that --help does not wait for TensorFlow.
-    from apps.sentiment.baselines import fit_ngram_linear, ngrams_of_texts
+    from apps.sentiment.baselines import fit_ngram_linear
     from apps.sentiment.config import Config
     from apps.sentiment.data import label_ids, load_splits, predict_logits
+    from apps.sentiment.ngrams import known_ngrams_of_texts
     from apps.sentiment.preprocessing import Preprocessor
     from common.data.text_files import read_labelled_texts
     from common.model_files import load_model
@@ -88,7 +89,7 @@ def measure(run_path: Path, test_path: str) -> dict:
     started = time.perf_counter()
     linear = preprocessor.linear or fit_ngram_linear(load_splits(config).train, preprocessor)
     seconds["fit nbsvm"] = time.perf_counter() - started
-    timed("nbsvm", lambda: linear.logits(ngrams_of_texts(test.texts, preprocessor, len(linear.weights))))
+    timed("nbsvm", lambda: linear.logits(known_ngrams_of_texts(test.texts, preprocessor, linear.keys)))
 
     unseen = ~np.isin(test.texts, official_training_texts(config))
     rights = {name: values.argmax(axis=1) == labels for name, values in logits.items()}

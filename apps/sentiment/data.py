@@ -6,12 +6,14 @@ anything is learned.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 
 import keras
 import numpy as np
 import tensorflow as tf
 
+from apps.sentiment.config import BUNDLED_FRACTIONS
 from common.data.buckets import BucketedBatches
 from common.data.splits import LabelledTexts, Splits
 from common.data.splitting import make_splits
@@ -27,9 +29,9 @@ def load_splits(config) -> Splits:
 
     `source` says where the texts come from: "bundled" (`name` is "imdb" or "rotten_tomatoes"), "tfds" (`name`
     of a catalogue set) or "files" (`path`). With any source, `validation_path` and `test_path` put a file in
-    the place of that split. The bundled split that is replaced then joins the training data, so with
-    `test_path` alone 90 % of the bundled texts are trained on, and with both paths all of them; the published
-    splits of a catalogue set are never mixed.
+    the place of that split. The bundled texts, like a file, are split by `validation_fraction` and
+    `test_fraction`, each only where no such file is given, so with both paths all of them are trained on. The
+    published splits of a catalogue set are never mixed.
 
     Args:
         config: the application's `Config`; only `config.data` is read.
@@ -61,9 +63,9 @@ def load_splits(config) -> Splits:
     else:
         found = _load_bundled(data) if data.source == "bundled" else _load_catalogue(data)
         parts, cache, notes = dict(found.parts), found.cache, found.notes
-        if data.source == "bundled":
-            for part in given:
-                parts["train"] = parts["train"].joined(parts[part])
+        split_otherwise = given or (data.validation_fraction, data.test_fraction) != BUNDLED_FRACTIONS
+        if data.source == "bundled" and split_otherwise:
+            parts = {"train": functools.reduce(LabelledTexts.joined, parts.values())}
     parts |= given
     return make_splits(
         **parts,

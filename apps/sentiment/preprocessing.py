@@ -13,6 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from apps.sentiment.config import Config, PreprocessingConfig
+from apps.sentiment.ngrams import distinct_pairs, find_known_ngrams
 from apps.sentiment.vocabulary import FIRST_WORD_ID, KEY_BITS, PAD_ID, UNKNOWN_ID, WordCounter, keys_of_phrases
 from common.data.buckets import choose_boundaries
 from common.data.splits import sort_labels
@@ -32,9 +33,6 @@ _APOSTROPHES = "[\u2018\u2019\u201b\u0060\u00b4\u02bc]"
 # Scripts written without spaces are read one character at a time.
 _SYMBOL = r"([^\p{L}\p{M}\p{N}\s']|[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Khmer}\p{Lao}\p{Myanmar}])"
 _CLOSING_QUOTES, _OPENING_QUOTES = r"'+(\s|$)", r"(^|\s)'+"  # apostrophes that are not inside a word
-_LONGEST_NGRAM = 3
-_NGRAM_BUCKETS = 2**22
-_SPREAD = (0x369DEA0F31A53F85, 0x2545F4914F6CDD1D)  # odd numbers that send neighbours far apart; products wrap around
 
 
 class Preprocessor(tf.Module):
@@ -99,7 +97,8 @@ class Preprocessor(tf.Module):
     def _set_linear(self, linear):
         """`linear`: `NgramLinear`, the wide part and at the same time the baseline to beat."""
         self.linear = linear
-        self._wide_weights = tf.Variable(linear.weights, trainable=False, name="wide_weights")  # [buckets, classes]
+        self._wide_keys = tf.Variable(linear.keys, trainable=False, name="wide_keys")  # [vocabulary]
+        self._wide_weights = tf.Variable(linear.weights, trainable=False, name="wide_weights")  # [vocabulary, classes]
         self._wide_bias = tf.Variable(linear.bias, trainable=False, name="wide_bias")
 
     def _set(self, vocabulary, phrases, label_names, length_boundaries):
@@ -187,58 +186,26 @@ class Preprocessor(tf.Module):
 
     def wide_logits(self, texts):
         """Logits of the linear n-gram model: tf.string `[batch]` to float32 `[batch, classes]`."""
-        rows, ngrams = self.ngram_ids(texts)
-        size = tf.size(texts)
-        return tf.math.unsorted_segment_sqrt_n(self.wide_weights(ngrams), rows, size) + self._wide_bias
+        rows, ngrams = distinct_pairs(self.known_ngrams(self.words(texts)), self.wide_size)
+        weights = self.wide_weights(ngrams)
+        return tf.math.unsorted_segment_sqrt_n(weights, rows, tf.size(texts)) + self._wide_bias
 
     def wide_logits_of(self, texts):
         """`wide_logits` of many texts: object `[n]` to float32 NumPy `[n, classes]`."""
         return np.concatenate(list(as_dataset(texts).map(self.wide_logits, tf.data.AUTOTUNE).as_numpy_iterator()))
 
     def wide_weights(self, ngrams):
-        """What each n-gram adds to the logits: int64 `[n]` to float32 `[n, classes]`."""
+        """What each n-gram adds to the logits: int64 `[n]`, from `known_ngrams`, to float32 `[n, classes]`."""
         return tf.gather(self._wide_weights, ngrams)
 
-    def ngram_ids(self, texts):
-        """Which hashed word n-grams each text holds, of the whole text.
-
-        Args:
-            texts: tf.string `[batch]`.
-
-        Returns:
-            Two int64 vectors of equal length: row in the batch, and n-gram number in `[0, ngram_buckets)`; each pair once.
-        """
-        pairs = tf.concat([pair for _, _, pair in self.ngrams(self.words(texts))], axis=0)
-        pairs = tf.unique(pairs)[0]
-        return pairs // self.ngram_buckets, pairs % self.ngram_buckets
-
-    def ngrams(self, words):
-        """Where the n-grams of one to three words are.
-
-        Args:
-            words: ragged tf.string `[batch, (words)]`.
-
-        Returns:
-            For each order a tuple: the order; the first word of each n-gram, int64 position in `words.flat_values`; and
-            row times `ngram_buckets` plus n-gram number, int64.
-        """
-        hashes = tf.strings.to_hash_bucket_fast(words.flat_values, 2**62)
-        rows = words.value_rowids()
-        found, mixed = [], hashes
-        for order in range(1, _LONGEST_NGRAM + 1):
-            shift = order - 1
-            if shift:  # of this word and the `shift` words behind it
-                mixed = mixed[:-1] * _SPREAD[0] + hashes[shift:]
-            bucket = tf.bitwise.bitwise_and(tf.bitwise.right_shift(mixed * _SPREAD[1], 20), self.ngram_buckets - 1)
-            in_one_text = rows[shift:] == rows[: tf.shape(rows)[0] - shift]
-            starts = tf.where(in_one_text)[:, 0]
-            found.append((order, starts, tf.gather(rows[shift:] * self.ngram_buckets + bucket, starts)))
-        return found
-
     @property
-    def ngram_buckets(self) -> int:
-        """How many n-gram numbers there are, a power of two: as many as there are weights, once these are learned."""
-        return _NGRAM_BUCKETS if self.linear is None else len(self.linear.weights)
+    def wide_size(self):
+        """How many n-grams have a weight, int64."""
+        return tf.size(self._wide_keys, tf.int64)
+
+    def known_ngrams(self, words):
+        """The n-grams that the wide part has weights for: ragged tf.string `[batch, (words)]` to a list of `Found`."""
+        return find_known_ngrams(words, self._wide_keys)
 
     def invert(self, logits):
         """What a person reads: float32 `[batch, classes]` to label, and the probability of each class by name.

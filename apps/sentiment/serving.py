@@ -115,20 +115,23 @@ class Explainer:
 
     def _of_wide_part(self, words, direction):
         """float32 `[words of the batch]`, in the order of `words.flat_values`."""
-        found = self.preprocessor.ngrams(words)
-        pairs = tf.concat([pair for _, _, pair in found], axis=0)
+        found = self.preprocessor.known_ngrams(words)
+        # The same n-gram of another kind has another number, so each number is of one kind.
+        count = self.preprocessor.wide_size
+        pairs = tf.concat([of_kind.rows * count + of_kind.ngrams for of_kind in found], axis=0)
         distinct, index, counts = tf.unique_with_counts(pairs)
-        buckets = self.preprocessor.ngram_buckets
-        rows = distinct // buckets
-        weights = self.preprocessor.wide_weights(distinct % buckets)  # [distinct, classes]
+        rows = distinct // count
+        weights = self.preprocessor.wide_weights(distinct % count)  # [distinct, classes]
         scores = tf.reduce_sum(weights * tf.gather(direction, rows), axis=-1) * self.scales[1]
         ngrams_of_text = tf.math.unsorted_segment_sum(tf.ones_like(scores), rows, words.nrows())
         scores /= tf.sqrt(tf.gather(ngrams_of_text, rows))
         # An n-gram counts once however often it occurs, so its occurrences share its weight.
-        shares = tf.split(tf.gather(scores / tf.cast(counts, tf.float32), index), [tf.size(p) for _, _, p in found])
+        sizes = [tf.size(of_kind.ngrams) for of_kind in found]
+        shares = tf.split(tf.gather(scores / tf.cast(counts, tf.float32), index), sizes)
         size = tf.size(words.flat_values)
         attributions = tf.zeros([size])
-        for (order, starts, _), share in zip(found, shares):
-            for offset in range(order):
-                attributions += tf.math.unsorted_segment_sum(share / order, starts + offset, size)
+        for of_kind, share in zip(found, shares):
+            for offset in of_kind.offsets:
+                places = of_kind.starts + offset
+                attributions += tf.math.unsorted_segment_sum(share / len(of_kind.offsets), places, size)
         return attributions

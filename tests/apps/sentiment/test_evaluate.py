@@ -11,6 +11,7 @@ from apps.sentiment import baselines, data, report
 from apps.sentiment import evaluate as evaluation
 from apps.sentiment.config import Config, PreprocessingConfig
 from apps.sentiment.evaluate import evaluate, shortened, worst_mistakes
+from apps.sentiment.ngrams import known_ngrams_of_texts
 from apps.sentiment.preprocessing import Preprocessor
 from common.console import Console, use_console
 from common.data.splits import LabelledTexts, Splits
@@ -21,13 +22,13 @@ WORDS = {"neg": "awful", "pos": "good", "mixed": "uneven"}
 
 
 class CountingPreprocessor(Preprocessor):
-    """Counts for how many sets of texts n-grams are computed, which takes long on large ones."""
+    """Counts how many times it goes through a set of texts, which takes long on large ones."""
 
     calls = 0
 
-    def ngram_ids(self, texts):
-        self.calls += 1  # once for each set: the pipeline traces this function once
-        return super().ngram_ids(texts)
+    def words(self, texts):
+        self.calls += 1  # once for each time: the pipeline traces this function once
+        return super().words(texts)
 
 
 def adapted(splits, wide=False):
@@ -120,7 +121,7 @@ def test_pictures_appear_and_can_be_drawn_again_without_the_model(setting):
 def test_the_baseline_is_fitted_once_in_a_run(setting):
     first = adapted(setting.splits)
     before = evaluate(**setting.arguments(preprocessor=first))
-    assert first.calls == 2  # training and test texts
+    assert first.calls == 3  # training texts for the vocabulary and for the fit, test texts
     again = adapted(setting.splits)
     assert evaluate(**setting.arguments(preprocessor=again))["baselines"] == before["baselines"]
     assert again.calls == 0
@@ -140,7 +141,7 @@ def test_the_wide_part_of_the_model_is_the_baseline(setting):
     assert preprocessor.calls == 1  # the test texts
     # ... and what the network sees in TensorFlow is what was fitted in NumPy.
     texts = setting.splits.test.texts
-    matrix = baselines.ngrams_of_texts(texts, preprocessor, preprocessor.ngram_buckets)
+    matrix = known_ngrams_of_texts(texts, preprocessor, preprocessor.linear.keys)
     np.testing.assert_allclose(
         preprocessor.wide_logits_of(texts), preprocessor.linear.logits(matrix), rtol=1e-4, atol=1e-5
     )
@@ -152,7 +153,7 @@ def test_other_training_texts_are_not_answered_from_the_cache(setting):
     changed = Splits(train, setting.splits.validation, setting.splits.test, setting.splits.label_names)
     preprocessor = adapted(setting.splits)
     evaluate(**setting.arguments(splits=changed, preprocessor=preprocessor))
-    assert preprocessor.calls == 2
+    assert preprocessor.calls == 3
 
 
 def test_another_split_leaves_the_test_result_alone(setting):

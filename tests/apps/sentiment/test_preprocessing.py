@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from apps.sentiment.baselines import NgramLinear, ngrams_of_texts
 from apps.sentiment.config import PreprocessingConfig
+from apps.sentiment.ngrams import known_ngrams_of_texts
 from apps.sentiment.preprocessing import NO_PHRASE_ID, Preprocessor, pad
 from apps.sentiment.vocabulary import FIRST_WORD_ID, UNKNOWN_ID
 from common.data.splits import LabelledTexts
@@ -188,35 +188,14 @@ def test_padding_is_behind_the_end_and_there_is_at_least_one_step():
     assert pad(preprocessor.token_ids(tf.constant([], tf.string))).shape == (0, 1, 3)
 
 
-# --- n-grams
+# --- the wide part
 
 
-def test_every_ngram_of_a_text_has_one_number_however_often_it_occurs():
-    texts = ["a b a b a b", "c", "", "a b c d"]
-    rows, ids = (values.numpy() for values in make().ngram_ids(tf.constant(texts)))
-    assert len(set(zip(rows, ids, strict=True))) == len(rows)
-    for index, text in enumerate(texts):
-        row = text.split()
-        distinct = {tuple(row[i : i + n]) for n in (1, 2, 3) for i in range(len(row) - n + 1)}
-        assert np.count_nonzero(rows == index) == len(distinct)
-        alone = make().ngram_ids(tf.constant([text]))[1].numpy()
-        assert set(alone) == set(ids[rows == index]), "no n-gram reaches into the next text"
-
-
-def test_word_order_matters_to_ngrams():
-    numbers = [set(make().ngram_ids(tf.constant([text]))[1].numpy()) for text in ("not good", "good not")]
-    assert len(numbers[0] & numbers[1]) == 2  # the words, not the pair
-
-
-@pytest.mark.parametrize("folded", [False, True])
-def test_wide_logits_are_those_of_the_linear_model(folded):
-    preprocessor = adapted(wide=True)
-    if folded:  # what many classes do to save memory; so few that n-grams fall together
-        random = np.random.default_rng(0)
-        linear = NgramLinear(random.normal(size=(16, 2)).astype("float32"), np.float32([1, 2]))
-        preprocessor._set_linear(linear)
+@pytest.mark.parametrize("texts", [TEXTS, ["a", "b"]], ids=["some n-grams twice", "none twice"])
+def test_wide_logits_are_those_of_the_linear_model(texts):
+    preprocessor = adapted(texts, LABELS[: len(texts)], wide=True)
     texts = np.array([*TEXTS, "", "unseen words only , all of them", "good " * 50], object)
-    matrix = ngrams_of_texts(texts, preprocessor, len(preprocessor.linear.weights))
+    matrix = known_ngrams_of_texts(texts, preprocessor, preprocessor.linear.keys)
     actual = preprocessor(tf.constant(list(texts)))["wide_logits"]
     np.testing.assert_allclose(actual, preprocessor.linear.logits(matrix), rtol=1e-5, atol=1e-5)
     np.testing.assert_allclose(preprocessor.wide_logits_of(texts), actual, rtol=1e-5, atol=1e-6)
