@@ -118,7 +118,6 @@ class AttentionCell(keras.layers.Layer):
         memory_mask=None,
         memory_lengths=None,
         return_attention=False,
-        training=None,
     ):
         mask = self.attention.mask_of_memory(memory, memory_mask, memory_lengths)
         states = self.checked_states(states, memory)
@@ -261,7 +260,8 @@ class AttentionCell(keras.layers.Layer):
 
 def _advance(cell, product, name, projected, states, gate_weights):
     """The new states of a cell from its projected input."""
-    recurrent = 0.0 if cell.recurrent_matrix() is None else product(name, states[0])
+    # Not `cell.recurrent_matrix()`: when JAX comes back for the gradient, the values that variables stood for are gone.
+    recurrent = product(name, states[0]) if name in product.maps else 0.0
     if not gate_weights:
         return tuple(cell.gates(projected, recurrent, states))
     # Inside, the weights are what is differentiated step by step.

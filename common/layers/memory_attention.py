@@ -155,7 +155,7 @@ def mask_of_steps(name, label, shape, time, mask, lengths):
         return ops.arange(time)[None, :] < ops.cast(ops.expand_dims(lengths, -1), "int32")
     if not fits(tuple(mask.shape), shape[:2]):
         raise ValueError(
-            f"{name}: {prefix}mask must be [batch, time] of a {label} of shape {shape}, got {tuple(mask.shape)}"
+            f"{name}: {prefix}mask must be [batch, {prefix}time] of a {label} of shape {shape}, got {tuple(mask.shape)}"
         )
     if keras.backend.standardize_dtype(mask.dtype) != "bool":
         raise ValueError(f"{name}: {prefix}mask must be bool, got {keras.backend.standardize_dtype(mask.dtype)}")
