@@ -6,6 +6,18 @@ needs; `Recorded` also remembers their results for the gradient; `Replayed` puts
 gradient is that of the products. So the backward loop computes no product twice and accumulates no gradient of a matrix:
 it hands out what went into each product and the cotangent of what came out, and the gradient of each matrix, and of the
 memory, is one product over all steps after the loop.
+
+Measured on two cores under load, so only ratios count: a training step of the conditional form, GRU of 256 units, additive
+attention over a memory of 512 features, compiled by XLA on TensorFlow, interleaved medians. Time beside this module's = 1:
+
+    batch x steps x places                          32x40x40     64x30x30        64x20x20
+    gradient derived from the scan                1.15, 1.32   1.13, 1.32      0.96, 1.11      (two runs)
+    only states kept, gradients in the carry      1.24, 1.34   1.11, 1.04      1.13, 1.20
+    only states kept, products after the loop     1.19, 1.12   1.08, 1.03      1.24, 1.13
+
+Memory of the compiled step, on JAX, 64x30x30: 130, 30, 56 and, here, 75 MiB. With an LSTM, input feeding and the general score,
+where no tanh has to be kept, one run: 1.09, 1.27 and 1.17 of the time here; 75, 37, 59 and, here, 80 MiB.
+The third variant was tried by replaying zeros, which costs it some memory traffic that a version of its own would not have.
 """
 
 import keras
