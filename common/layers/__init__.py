@@ -1,5 +1,8 @@
 """Recurrent layers on Keras: drop-in for Keras's own, faster under XLA, explicit about masks, portable between devices."""
 
+from common.layers.additive_attention import AdditiveAttention
+from common.layers.attention_cell import AttentionCell
+from common.layers.attention_rnn import AttentionRNN
 from common.layers.bidirectional import Bidirectional
 from common.layers.gru import GRU, GRUCell
 from common.layers.keras_conversion import from_keras, to_keras
@@ -7,6 +10,7 @@ from common.layers.layer_norm_gru import LayerNormGRU, LayerNormGRUCell
 from common.layers.layer_norm_lstm import LayerNormLSTM, LayerNormLSTMCell
 from common.layers.lstm import LSTM, LSTMCell
 from common.layers.min_gru import MinGRU, MinGRUCell
+from common.layers.multiplicative_attention import MultiplicativeAttention
 from common.layers.pooling import SequencePooling
 from common.layers.residual import Residual
 from common.layers.simple_rnn import SimpleRNN, SimpleRNNCell
@@ -20,6 +24,9 @@ __all__ = [
     "GRU",
     "LSTM",
     "SLSTM",
+    "AdditiveAttention",
+    "AttentionCell",
+    "AttentionRNN",
     "Bidirectional",
     "GRUCell",
     "LSTMCell",
@@ -29,6 +36,7 @@ __all__ = [
     "LayerNormLSTMCell",
     "MinGRU",
     "MinGRUCell",
+    "MultiplicativeAttention",
     "Residual",
     "SLSTMCell",
     "SequencePooling",
