@@ -7,6 +7,7 @@ import keras
 import numpy as np
 
 from common import layers
+from tests.conformance.linear_cells import LINEAR_CELLS
 
 
 def sigmoid(x):
@@ -97,4 +98,5 @@ CELLS = (
         twin_arguments={"use_bias": False},
     ),
     Row("min_gru", layers.MinGRU, layers.MinGRUCell, min_gru_step, output=lambda state: np.tanh(state[0])),
+    *(Row(**row) for row in LINEAR_CELLS),
 )

@@ -1,0 +1,77 @@
+"""The cells that are linear or elementwise in their state, in NumPy, and their rows of `tests.conformance.cells`.
+
+Each entry has the arguments of `Row`.
+"""
+
+import numpy as np
+
+from common import layers
+
+
+def sigmoid(x):
+    return 1 / (1 + np.exp(-x))
+
+
+def min_lstm_step(x, state, weights):
+    kernel, bias = weights
+    f, i, candidate = np.split(x @ kernel + bias, 3, axis=-1)
+    f, i = sigmoid(f), sigmoid(i)
+    return (f / (f + i) * state[0] + i / (f + i) * candidate,)
+
+
+def rglru_step(x, state, weights):
+    kernel, bias, (of_recurrence, of_input), gate_bias, decay = weights
+    v = x @ kernel + bias
+    r, i = (sigmoid(v @ block[0] + b) for block, b in zip((of_recurrence, of_input), np.split(gate_bias, 2)))
+    a = np.exp(-8 * np.log1p(np.exp(decay)) * r)
+    return (a * state[0] + np.sqrt(1 - a**2) * i * v,)
+
+
+def rglru_step_in_blocks(x, state, weights):
+    kernel, bias, gates, *rest = weights
+    dense = np.stack([np.diag(gate[:, 0, 0]) for gate in gates])[:, None]  # blocks of one unit
+    return rglru_step(x, state, (kernel, bias, dense, *rest))
+
+
+def lru_step(x, state, weights):
+    kernel, bias, decay, frequency, scale, output_kernel = weights
+    real, imaginary, around = np.split(x @ kernel + bias, 3, axis=-1)
+    new = np.exp(-np.exp(decay) + 1j * np.exp(frequency)) * (state[1] + 1j * state[2])
+    new = new + np.exp(scale) * (real + 1j * imaginary)
+    c = output_kernel[: len(decay)] - 1j * output_kernel[len(decay) :]
+    return (new @ c).real + around, new.real, new.imag
+
+
+def indrnn_step(x, state, weights):
+    kernel, bias, recurrent = weights
+    return (np.maximum(x @ kernel + bias + recurrent * state[0], 0),)
+
+
+def sru_step(x, state, weights):
+    kernel, bias, peephole = weights
+    f, r, candidate, around = np.split(x @ kernel + bias, 4, axis=-1)
+    f, r = sigmoid(f + peephole[0] * state[1]), sigmoid(r + peephole[1] * state[1])
+    cell = f * state[1] + (1 - f) * candidate
+    return r * cell + (1 - r) * around, cell
+
+
+LINEAR_CELLS = (
+    {
+        "name": "min_lstm",
+        "layer": layers.MinLSTM,
+        "cell": layers.MinLSTMCell,
+        "step": min_lstm_step,
+        "output": lambda state: np.tanh(state[0]),
+    },
+    {"name": "rglru", "layer": layers.RGLRU, "cell": layers.RGLRUCell, "step": rglru_step},
+    {
+        "name": "rglru_blocks",
+        "layer": layers.RGLRU,
+        "cell": layers.RGLRUCell,
+        "step": rglru_step_in_blocks,
+        "arguments": {"blocks": 5},
+    },
+    {"name": "lru", "layer": layers.LRU, "cell": layers.LRUCell, "step": lru_step},
+    {"name": "indrnn", "layer": layers.IndRNN, "cell": layers.IndRNNCell, "step": indrnn_step},
+    {"name": "sru", "layer": layers.SRU, "cell": layers.SRUCell, "step": sru_step},
+)
