@@ -8,6 +8,7 @@ from common.layers.lstm import LSTM, LSTMCell
 from common.layers.min_gru import MinGRU, MinGRUCell
 from common.layers.min_lstm import MinLSTM, MinLSTMCell
 from common.layers.pooling import SequencePooling
+from common.layers.qrnn import QRNN, QRNNCell
 from common.layers.rglru import RGLRU, RGLRUCell
 from common.layers.simple_rnn import SimpleRNN, SimpleRNNCell
 from common.layers.sru import SRU, SRUCell
@@ -16,6 +17,7 @@ __all__ = [
     "GRU",
     "LRU",
     "LSTM",
+    "QRNN",
     "RGLRU",
     "SRU",
     "Bidirectional",
@@ -28,6 +30,7 @@ __all__ = [
     "MinGRUCell",
     "MinLSTM",
     "MinLSTMCell",
+    "QRNNCell",
     "RGLRUCell",
     "SRUCell",
     "SequencePooling",

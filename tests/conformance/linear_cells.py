@@ -55,6 +55,14 @@ def sru_step(x, state, weights):
     return r * cell + (1 - r) * around, cell
 
 
+def qrnn_step(x, state, weights):
+    kernel, bias = weights
+    seen = np.concatenate([*state[2:], x], axis=-1)
+    z, f, o = np.split(seen @ kernel.reshape(-1, kernel.shape[2]) + bias, 3, axis=-1)
+    cell = sigmoid(f) * state[1] + (1 - sigmoid(f)) * np.tanh(z)
+    return (sigmoid(o) * cell, cell, *([seen[:, x.shape[1] :]] if len(kernel) > 1 else []))
+
+
 LINEAR_CELLS = (
     {
         "name": "min_lstm",
@@ -74,4 +82,19 @@ LINEAR_CELLS = (
     {"name": "lru", "layer": layers.LRU, "cell": layers.LRUCell, "step": lru_step},
     {"name": "indrnn", "layer": layers.IndRNN, "cell": layers.IndRNNCell, "step": indrnn_step},
     {"name": "sru", "layer": layers.SRU, "cell": layers.SRUCell, "step": sru_step},
+    {"name": "qrnn", "layer": layers.QRNN, "cell": layers.QRNNCell, "step": qrnn_step},
+    {
+        "name": "qrnn_width_3",
+        "layer": layers.QRNN,
+        "cell": layers.QRNNCell,
+        "step": qrnn_step,
+        "arguments": {"width": 3},
+    },
+    {
+        "name": "qrnn_width_1",
+        "layer": layers.QRNN,
+        "cell": layers.QRNNCell,
+        "step": qrnn_step,
+        "arguments": {"width": 1},
+    },
 )
