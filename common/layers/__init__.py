@@ -7,6 +7,7 @@ from common.layers.lru import LRU, LRUCell
 from common.layers.lstm import LSTM, LSTMCell
 from common.layers.min_gru import MinGRU, MinGRUCell
 from common.layers.min_lstm import MinLSTM, MinLSTMCell
+from common.layers.mlstm import MLSTM, MLSTMCell
 from common.layers.pooling import SequencePooling
 from common.layers.qrnn import QRNN, QRNNCell
 from common.layers.rglru import RGLRU, RGLRUCell
@@ -17,6 +18,7 @@ __all__ = [
     "GRU",
     "LRU",
     "LSTM",
+    "MLSTM",
     "QRNN",
     "RGLRU",
     "SRU",
@@ -26,6 +28,7 @@ __all__ = [
     "IndRNNCell",
     "LRUCell",
     "LSTMCell",
+    "MLSTMCell",
     "MinGRU",
     "MinGRUCell",
     "MinLSTM",

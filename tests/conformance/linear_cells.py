@@ -63,6 +63,26 @@ def qrnn_step(x, state, weights):
     return (sigmoid(o) * cell, cell, *([seen[:, x.shape[1] :]] if len(kernel) > 1 else []))
 
 
+def mlstm_step(x, state, weights, heads=1):
+    kernel, bias = weights
+    units, batch = state[0].shape[1], len(x)
+    cuts = [units, 2 * units, 3 * units, 4 * units, 4 * units + heads]
+    *wide, i, f = np.split(x @ kernel + bias, cuts, axis=-1)
+    q, k, v = (each.reshape(batch, heads, -1) for each in wide[:3])
+    k, log_f = k / np.sqrt(k.shape[-1]), -np.log1p(np.exp(-f))
+    m = np.maximum(log_f + state[3], i)
+    keep, write = np.exp(log_f + state[3] - m)[..., None], np.exp(i - m)[..., None]
+    memory = keep[..., None] * state[1].reshape(batch, heads, *2 * [units // heads])
+    memory = memory + (write * v)[..., None] * k[..., None, :]
+    n = keep * state[2].reshape(batch, heads, -1) + write * k
+    h = np.einsum("bhvk,bhk->bhv", memory, q) / np.maximum(np.abs((n * q).sum(-1)), np.exp(-m))[..., None]
+    return sigmoid(wide[3]) * h.reshape(batch, -1), memory.reshape(batch, -1), n.reshape(batch, -1), m
+
+
+def mlstm_step_with_five_heads(x, state, weights):
+    return mlstm_step(x, state, weights, heads=5)
+
+
 LINEAR_CELLS = (
     {
         "name": "min_lstm",
@@ -96,5 +116,13 @@ LINEAR_CELLS = (
         "cell": layers.QRNNCell,
         "step": qrnn_step,
         "arguments": {"width": 1},
+    },
+    {"name": "mlstm", "layer": layers.MLSTM, "cell": layers.MLSTMCell, "step": mlstm_step},
+    {
+        "name": "mlstm_heads",
+        "layer": layers.MLSTM,
+        "cell": layers.MLSTMCell,
+        "step": mlstm_step_with_five_heads,
+        "arguments": {"heads": 5},
     },
 )
