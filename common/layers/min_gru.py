@@ -3,13 +3,12 @@
 import keras
 from keras import ops
 
-from common.layers.cell import GatedCell
-from common.layers.linear_recurrence import linear_recurrence
-from common.layers.recurrent_layer import RecurrentLayer
+from common.layers.activations import split_gates
+from common.layers.linear_cell import LinearCell, LinearLayer
 
 
 @keras.saving.register_keras_serializable(package="unroll")
-class MinGRUCell(GatedCell):
+class MinGRUCell(LinearCell):
     """One step of the minimal gated recurrent unit.
 
         z = sigmoid(x·Wz + bz)              how much is written
@@ -30,7 +29,6 @@ class MinGRUCell(GatedCell):
 
     gate_count = 2
     state_names = ("memory",)
-    has_recurrent_kernel = False
 
     def __init__(self, units, slowest=3.0, **kwargs):
         super().__init__(units, **kwargs)
@@ -44,11 +42,9 @@ class MinGRUCell(GatedCell):
 
         self.add_bias((width,), initializer)
 
-    def gates(self, projected, recurrent, state):
-        (memory,) = state
-        write, candidate = ops.split(projected, 2, axis=-1)
-        write = ops.sigmoid(write)
-        return ((1 - write) * memory + write * candidate,)
+    def linear(self, projected):
+        write, candidate = split_gates(projected, ("sigmoid", "linear"))
+        return (1 - write,), (write * candidate,)
 
     def output(self, state):
         return ops.tanh(state[0])
@@ -58,14 +54,7 @@ class MinGRUCell(GatedCell):
 
 
 @keras.saving.register_keras_serializable(package="unroll")
-class MinGRU(RecurrentLayer):
+class MinGRU(LinearLayer):
     """`MinGRUCell` over a sequence; all arguments of `RecurrentLayer` but `recurrent_dropout`, and `slowest`."""
 
     cell_class = MinGRUCell
-
-    def run(self, sequence, initial_state, mask=None, recurrent_dropout=None, zoneout=None, reverse=False):
-        projected = ops.cast(self.cell.project(sequence), self.cell.state_dtype)
-        write, candidate = ops.split(projected, 2, axis=-1)
-        write = ops.sigmoid(write)
-        states, last = linear_recurrence(1 - write, write * candidate, initial_state[0], mask, zoneout, reverse)
-        return self.cell.output((states,)), (last,)

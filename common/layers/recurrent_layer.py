@@ -222,7 +222,7 @@ class RecurrentLayer(keras.layers.Layer):
             raise ValueError(f"{name}: the sequence must be [batch, time, features], got shape {shape}")
         if shape[1] == 0:
             raise ValueError(f"{name}: the sequence must have at least one step of time, got shape {shape}")
-        features = self.cell.kernel.shape[0]
+        features = self.cell.kernel.shape[-2]
         if shape[2] != features:
             raise ValueError(f"{name}: the layer was built for {features} features, got a sequence of shape {shape}")
         if initial_state is not None:

@@ -7,6 +7,7 @@ import keras
 import numpy as np
 
 from common import layers
+from tests.conformance.linear_cells import LINEAR_CELLS
 
 
 def sigmoid(x):
@@ -187,4 +188,5 @@ CELLS = (
     Row("layer_norm_gru", layers.LayerNormGRU, layers.LayerNormGRUCell, layer_norm_gru_step),
     Row("slstm", layers.SLSTM, layers.SLSTMCell, slstm_step),
     Row("min_gru", layers.MinGRU, layers.MinGRUCell, min_gru_step, output=lambda state: np.tanh(state[0])),
+    *(Row(**row) for row in LINEAR_CELLS),
 )

@@ -1,0 +1,62 @@
+"""The minimal long short-term memory whose gates do not look at the state, so that no product is sequential."""
+
+import keras
+from keras import ops
+
+from common.layers.linear_cell import LinearCell, LinearLayer
+
+
+@keras.saving.register_keras_serializable(package="unroll")
+class MinLSTMCell(LinearCell):
+    """One step of the minimal long short-term memory, its two gates normalized to a sum of 1.
+
+        f = sigmoid(x·Wf + bf)
+        i = sigmoid(x·Wi + bi)
+        s' = f / (f + i) * s + i / (f + i) * (x·Wn + bn)
+        output = tanh(s')
+
+    Kernel and bias in the order f, i, n. The output is squashed as in `MinGRUCell`.
+
+    Args:
+        slowest: float, the start of the bias of `f` runs evenly from `slowest` to 0 over the units, so that some remember
+            for about `exp(slowest)` steps and some only for one or two.
+
+    Reference:
+        Feng et al. 2024, "Were RNNs all we needed?", arXiv:2410.01201.
+    """
+
+    gate_count = 3
+    state_names = ("memory",)
+
+    def __init__(self, units, slowest=3.0, **kwargs):
+        super().__init__(units, **kwargs)
+        self.slowest = float(slowest)
+
+    def build_bias(self, width):
+        def initializer(shape, dtype=None):
+            values = self.bias_initializer(shape, dtype=dtype)
+            keep = ops.cast(ops.linspace(self.slowest, 0.0, self.units), values.dtype)
+            return ops.concatenate([keep, values[self.units :]])
+
+        self.add_bias((width,), initializer)
+
+    def linear(self, projected):
+        # f / (f + i) = (1 + exp(-i)) / ((1 + exp(-f)) + (1 + exp(-i))) holds where both gates are far below what a float
+        # sigmoid can tell from 0; the bound keeps the exponential finite.
+        inverse = 1 + ops.exp(-ops.maximum(projected[..., : 2 * self.units], -80.0))
+        inverse_keep, inverse_write = ops.split(inverse, 2, axis=-1)
+        scale = 1 / (inverse_keep + inverse_write)
+        return (inverse_write * scale,), (inverse_keep * scale * projected[..., 2 * self.units :],)
+
+    def output(self, state):
+        return ops.tanh(state[0])
+
+    def get_config(self):
+        return {**super().get_config(), "slowest": self.slowest}
+
+
+@keras.saving.register_keras_serializable(package="unroll")
+class MinLSTM(LinearLayer):
+    """`MinLSTMCell` over a sequence; all arguments of `RecurrentLayer` but `recurrent_dropout`, and `slowest`."""
+
+    cell_class = MinLSTMCell

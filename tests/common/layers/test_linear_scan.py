@@ -1,0 +1,141 @@
+"""The scan of cells that are linear in their state. If it fails, they forget the wrong things or learn from wrong gradients."""
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from common.layers.linear_scan import linear_scan
+from tests.conformance.differentiation import ON_TENSORFLOW, compiled, gradient_function, gradients
+
+BATCH, UNITS = 3, 4
+LENGTHS = (1, 2, 3, 7, 64)
+
+
+def arrays(time, seed=0):
+    """keep, write and initial state, float32."""
+    random = np.random.default_rng(seed)
+    keep = random.uniform(0, 1, (time, BATCH, UNITS))
+    found = (keep, random.normal(size=keep.shape), random.normal(size=(BATCH, UNITS)))
+    return [values.astype("float32") for values in found]
+
+
+def bools(time, share, seed=1):
+    return np.random.default_rng(seed).random((time, BATCH, 1)) < share
+
+
+def numpy_loop(keep, write, state, mask=None, resets=None, reverse=False):
+    """States by the equation, float64 or complex128."""
+    states, state = np.zeros(write.shape, np.result_type(write, "float64")), state + 0.0
+    for step in range(len(keep))[:: -1 if reverse else 1]:
+        if resets is not None:
+            state = np.where(resets[step], 0, state)
+        new = keep[step] * state + write[step]
+        state = new if mask is None else np.where(mask[step], new, state)
+        states[step] = state
+    return states, state
+
+
+def numpy_gradients(keep, write, state, d_states, mask=None, resets=None, reverse=False):
+    """Of `sum(states * d_states)`, by going back through the same loop."""
+    states, _ = numpy_loop(keep, write, state, mask, resets, reverse)
+    order = list(range(len(keep)))[:: -1 if reverse else 1]
+    d_keep, d_write, carried = np.zeros_like(states), np.zeros_like(states), np.zeros(state.shape)
+    for position in reversed(range(len(order))):
+        step = order[position]
+        total = carried + d_states[step]
+        real = np.ones((BATCH, 1), bool) if mask is None else mask[step]
+        kept = np.ones((BATCH, 1), bool) if resets is None else ~resets[step]
+        before = np.where(kept, states[order[position - 1]] if position else state, 0)
+        d_keep[step], d_write[step] = np.where(real, total * before, 0), np.where(real, total, 0)
+        carried = np.where(kept, np.where(real, keep[step], 1) * total, 0)
+    return [d_keep, d_write, carried]
+
+
+def assert_close(actual, expected, tolerance=1e-5):
+    for one, other in zip(actual, expected, strict=True):
+        np.testing.assert_allclose(np.asarray(one), other, rtol=tolerance, atol=tolerance)
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+@pytest.mark.parametrize("special", ["plain", "mask", "resets", "both"])
+@pytest.mark.parametrize("time", LENGTHS)
+def test_states_and_gradients_are_those_of_a_numpy_loop(time, special, reverse):
+    mask = bools(time, 0.6) if special in ("mask", "both") else None
+    resets = bools(time, 0.2, seed=2) if special in ("resets", "both") else None
+    given, d_states = arrays(time), arrays(time, seed=3)[1]
+    options = {"mask": mask, "resets": resets, "reverse": reverse}
+    assert_close(linear_scan(*map(ops.convert_to_tensor, given), **options), numpy_loop(*given, **options))
+    found = gradients(lambda *operands: ops.sum(linear_scan(*operands, **options)[0] * d_states), [], given)
+    assert_close(found, numpy_gradients(*given, d_states, **options))
+
+
+def test_a_long_sequence_compiled_by_xla_gives_the_states_and_gradients_of_a_numpy_loop():
+    given, d_states = arrays(16_384), arrays(16_384, seed=3)[1]
+    differentiate = gradient_function(lambda *operands: ops.sum(linear_scan(*operands)[0] * d_states), [])
+    assert_close(compiled(linear_scan)(*given), numpy_loop(*given))
+    assert_close(compiled(differentiate)(*given), numpy_gradients(*given, d_states))
+
+
+def test_pairs_are_complex_numbers():
+    (keep, write, state), (angle, other, first) = arrays(7), arrays(7, seed=4)
+    keep = keep * np.exp(1j * angle)
+    write, state, cotangent = write + 1j * other, state + 1j * first, arrays(7, seed=5)[1]
+    expected = numpy_loop(keep, write, state)
+    parts = [part.astype("float32") for each in (keep, write, state) for part in (each.real, each.imag)]
+
+    def scanned(*parts):
+        return linear_scan(parts[:2], parts[2:4], parts[4:])
+
+    for actual, whole in zip(scanned(*map(ops.convert_to_tensor, parts)), expected, strict=True):
+        assert_close(actual, (whole.real, whole.imag))
+    found = gradients(lambda *parts: ops.sum(scanned(*parts)[0][1] * cotangent), [], parts)
+    step = 1e-6  # finite differences in double precision
+    for index, array in enumerate(parts):
+        direction = np.random.default_rng(index).normal(size=array.shape)
+        values = []
+        for sign in (1, -1):
+            moved = [each.astype("float64") for each in parts]
+            moved[index] += sign * step * direction
+            numbers = [moved[at] + 1j * moved[at + 1] for at in (0, 2, 4)]
+            values.append(np.sum(numpy_loop(*numbers)[0].imag * cotangent))
+        np.testing.assert_allclose(np.sum(found[index] * direction), (values[0] - values[1]) / (2 * step), rtol=1e-4)
+
+
+@pytest.mark.parametrize("scale", [1, 300])
+def test_in_log_space_extreme_values_stay_right(scale):
+    """At a scale of 300 the numbers themselves are outside of what even float64 holds."""
+    keep, write, state = (scale * np.random.default_rng(6).normal(size=each.shape) for each in arrays(64))
+    keep[5], write[7] = -np.inf, -np.inf
+    given = [each.astype("float32") for each in (keep, write, state)]
+    expected, last = [], given[2].astype("float64")
+    for kept, written in zip(*given[:2]):
+        last = np.logaddexp(kept + last, written)
+        expected.append(last)
+    actual = linear_scan(*map(ops.convert_to_tensor, given), log_space=True)
+    np.testing.assert_allclose(np.asarray(actual[0]), expected, rtol=1e-5, atol=1e-4)
+
+    def plain(keep, write, state):
+        for step in range(64):
+            state = ops.logaddexp(keep[step] + state, write[step])
+        return ops.sum(state)
+
+    given[0][5], given[1][7] = -1e4, -1e4  # a derived gradient has no answer at -inf
+    found = gradients(lambda *operands: ops.sum(linear_scan(*operands, log_space=True)[1]), [], given)
+    assert all(np.all(np.isfinite(each)) for each in found)
+    assert_close(found, gradients(plain, [], given), tolerance=1e-3)
+
+
+def test_log_space_takes_no_zoneout():
+    with pytest.raises(ValueError, match="zoneout"):
+        linear_scan(*arrays(2), zoneout=0.5, log_space=True)
+
+
+@pytest.mark.skipif(not ON_TENSORFLOW, reason="a graph of TensorFlow")
+def test_time_and_batch_may_be_unknown_in_a_graph():
+    import tensorflow as tf
+
+    shapes = [tf.TensorSpec((None, None, UNITS))] * 2 + [tf.TensorSpec((None, UNITS))]
+    scanned = tf.function(lambda *operands: linear_scan(*operands), input_signature=shapes)
+    for time in (1, 7):
+        assert_close(scanned(*map(keras.ops.convert_to_tensor, arrays(time))), numpy_loop(*arrays(time)))
