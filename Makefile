@@ -36,7 +36,7 @@ $(VERBS):
 	@$(RUN) -m apps.$(APP) $@ $(ARGS)
 
 test: $(STAMP) ## run the tests (no network, no GPU)
-	$(RUN) -m pytest $(ARGS)
+	$(RUN) -m pytest --numprocesses 2 --dist loadfile $(ARGS)
 
 test-slow: $(STAMP) ## run the tests that take minutes
 	$(RUN) -m pytest -m slow $(ARGS)

@@ -4,6 +4,24 @@ from typing import Literal
 
 from common.config import ConfigModel, option
 
+# The names of `common.layers.by_name`, which this module cannot import: it would take seconds.
+CellName = Literal[
+    "simple_rnn",
+    "gru",
+    "lstm",
+    "layer_norm_gru",
+    "layer_norm_lstm",
+    "slstm",
+    "ind_rnn",
+    "sru",
+    "qrnn",
+    "min_gru",
+    "min_lstm",
+    "rglru",
+    "lru",
+    "mlstm",
+]
+
 
 class TrainConfig(ConfigModel):
     """Optimisation, stopping and checkpoints."""

@@ -5,7 +5,7 @@ from typing import Any, Literal
 from pydantic import model_validator
 
 from common.config import ConfigModel, option
-from common.config_sections import TrainConfig
+from common.config_sections import CellName, TrainConfig
 from common.spelling import did_you_mean, listed
 
 BUNDLED = ("imdb", "rotten_tomatoes")
@@ -43,6 +43,11 @@ class DataConfig(ConfigModel):
         gt=0,
         lt=1,
     )
+    split: Literal["text", "block"] = option(
+        "text",
+        "how validation and test are split off. text: at random, by a hash of the text; block: in stretches of the data's "
+        "order, for data in which what belongs together stands side by side, such as all reviews of one film",
+    )
     limit: int | None = option(
         None, "keep only this many examples of each split, for trials; none = all", unit="examples", ge=1
     )
@@ -69,6 +74,11 @@ class DataConfig(ConfigModel):
             raise ValueError(
                 f"data.path is {self.path!r}, but data.source is {self.source}; "
                 f"to read your own files add --data.source files"
+            )
+        if self.source == "tfds" and self.split == "block":
+            raise ValueError(
+                "data.split is block, but a set of the catalogue comes in an order that says nothing; "
+                "leave it at text, or give files in their own order with --data.source files"
             )
         if self.validation_fraction + self.test_fraction >= 1:
             raise ValueError(
@@ -117,7 +127,7 @@ class PreprocessingConfig(ConfigModel):
 class ModelConfig(ConfigModel):
     """The network: embedding, recurrent layers, pooling, classifier."""
 
-    cell: Literal["simple_rnn", "gru", "lstm", "min_gru"] = option("min_gru", "the recurrent cell")
+    cell: CellName = option("min_gru", "the recurrent cell")
     embedding_dim: int = option(64, "length of a word's vector", unit="features", ge=1, le=65_536)
     word_vectors: Literal["random", "neighbours"] = option(
         "random",

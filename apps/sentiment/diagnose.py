@@ -12,11 +12,12 @@ import numpy as np
 
 from apps.sentiment.config import Config
 from apps.sentiment.data import label_ids
-from apps.sentiment.model import CELLS, build_model
+from apps.sentiment.model import build_model
 from apps.sentiment.preprocessing import Preprocessor, pad
 from apps.sentiment.vocabulary import PAD_ID
 from common.data.splits import Splits
-from common.layers import Bidirectional
+from common.layers import Bidirectional, SimpleRNN
+from common.layers.recurrent_layer import RecurrentLayer
 from common.training.diagnose import fresh_readout, norms_through_time, plot_norms
 from common.training.seeds import set_seeds
 
@@ -47,7 +48,7 @@ def diagnose(config: Config, folder: Path, splits: Splits, preprocessor: Preproc
     state = "trained" if model is not None else "untrained"
     norms = {f"{config.model.cell} ({state})": norms_through_time(_cell(network), vectors, mask, readout)}
     if config.model.cell != "simple_rnn" or model is not None:
-        simple = CELLS["simple_rnn"](config.model.units).cell
+        simple = SimpleRNN(config.model.units).cell
         norms["simple_rnn (untrained)"] = norms_through_time(simple, vectors, mask, readout)
     return plot_norms(norms, folder / "gradient_through_time.png")
 
@@ -62,5 +63,5 @@ def _examples(config, splits, preprocessor):
 
 def _cell(network):
     """The cell of the first recurrent layer, forward direction."""
-    layer = next(layer for layer in network.layers if isinstance(layer, (Bidirectional, *CELLS.values())))
+    layer = next(layer for layer in network.layers if isinstance(layer, (Bidirectional, RecurrentLayer)))
     return (layer.forward_layer if isinstance(layer, Bidirectional) else layer).cell

@@ -10,9 +10,8 @@ from apps.sentiment.config import Config
 from apps.sentiment.layers import PhraseEmbedding, ScaledSum, WordDropout
 from apps.sentiment.preprocessing import Preprocessor
 from apps.sentiment.vocabulary import PAD_ID
-from common.layers import GRU, LSTM, Bidirectional, MinGRU, SequencePooling, SimpleRNN
-
-CELLS = {"simple_rnn": SimpleRNN, "gru": GRU, "lstm": LSTM, "min_gru": MinGRU}
+from common.layers import Bidirectional, SequencePooling
+from common.layers.by_name import LAYERS
 
 
 def build_model(config: Config, preprocessor: Preprocessor) -> keras.Model:
@@ -56,7 +55,7 @@ def build_model(config: Config, preprocessor: Preprocessor) -> keras.Model:
 def recurrent_layer(settings, seed, index):
     """The recurrent layer number `index` of the stack, for one direction or both."""
     arguments = {"recurrent_dropout": settings.recurrent_dropout} if settings.recurrent_dropout else {}
-    layer = CELLS[settings.cell](
+    layer = LAYERS[settings.cell](
         settings.units,
         return_sequences=True,
         dropout=settings.dropout if index else 0.0,

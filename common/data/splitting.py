@@ -16,6 +16,8 @@ import numpy as np
 from common.data.splits import LabelledTexts, Splits, sort_labels, text_digest
 from common.errors import UserError
 
+BLOCKS = 10  # of each label, so that every part of the data is in every split
+
 
 def split_by_text(
     texts: Sequence[str], labels: Sequence[str], validation_fraction: float, test_fraction: float
@@ -64,6 +66,34 @@ def split_by_text(
     return tuple(np.array(sorted(indices), dtype=np.int64) for indices in chosen)
 
 
+def split_by_block(
+    labels: Sequence[str], validation_fraction: float, test_fraction: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Divides examples by their place in the data, label by label, into stretches that stay together.
+
+    For data in which examples that belong together stand side by side, such as all reviews of one film: drawn at random,
+    they would stand on both sides, and validation would flatter a model that knows the film. The examples of each label
+    are cut into `BLOCKS` blocks; of each block the first share is test, the next validation, the rest train.
+
+    Args:
+        labels: str [examples], in the order of the data.
+        validation_fraction: share of the examples, 0 to 1; 0 for no validation split.
+        test_fraction: likewise for test; the two together are below 1.
+
+    Returns:
+        Three int64 arrays of ascending indices: train, validation, test.
+    """
+    labels = np.asarray(labels)
+    chosen = ([], [], [])
+    for label in np.unique(labels):
+        for block in np.array_split(np.flatnonzero(labels == label), BLOCKS):
+            tests = round(len(block) * test_fraction)
+            validations = round(len(block) * validation_fraction)
+            for part, indices in zip((2, 1, 0), np.split(block, [tests, tests + validations])):
+                chosen[part].extend(indices.tolist())
+    return tuple(np.array(sorted(indices), dtype=np.int64) for indices in chosen)
+
+
 def make_splits(
     train: LabelledTexts,
     validation: LabelledTexts | None = None,
@@ -71,6 +101,7 @@ def make_splits(
     *,
     validation_fraction: float = 0.1,
     test_fraction: float = 0.1,
+    by_block: bool = False,
     limit: int | None = None,
     cache: str | None = None,
     notes: Sequence[str] = (),
@@ -86,6 +117,8 @@ def make_splits(
         test: None to split it from train.
         validation_fraction: share of train's distinct texts; used only when `validation` is None.
         test_fraction: likewise for `test`.
+        by_block: split by `split_by_block` instead of `split_by_text`; texts that then stand on both sides are left
+            out of train.
         limit: at most so many examples in each split, chosen by hash with the labels in proportion; None for
             all.
         cache: see `Splits`.
@@ -100,6 +133,14 @@ def make_splits(
         if examples is not None and not len(examples):
             raise UserError(f"{examples.origin} has no examples; give data with at least a few for every label.")
     _check_two_labels(train)
+    if by_block:
+        shares = (validation_fraction if validation is None else 0.0, test_fraction if test is None else 0.0)
+        train_ids, validation_ids, test_ids = split_by_block(train.labels, *shares)
+        whole, train = train, train.take(train_ids)
+        if validation is None:
+            validation = _split_off(whole, validation_ids, "validation", 2 if test is not None else 3)
+        if test is None:
+            test = _split_off(whole, test_ids, "test", 3)
     if test is not None and validation is not None:
         validation = _without_texts_of(test, validation, "test", "validation", notes)
     for other, name in ((validation, "validation"), (test, "test")):

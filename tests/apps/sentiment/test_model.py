@@ -9,9 +9,10 @@ import tensorflow as tf
 
 from apps.sentiment.config import ModelConfig
 from apps.sentiment.layers import PhraseEmbedding, WordDropout
-from apps.sentiment.model import CELLS, build_model, with_fitted_scales
+from apps.sentiment.model import build_model, with_fitted_scales
 from apps.sentiment.preprocessing import NO_PHRASE_ID
 from apps.sentiment.vocabulary import PAD_ID, UNKNOWN_ID
+from common.layers.by_name import LAYERS
 from tests.apps.sentiment.small_model import LONG, TEXTS, make_config, make_final, make_network, make_preprocessor
 
 POOLINGS = get_args(ModelConfig.model_fields["pooling"].annotation)
@@ -27,13 +28,13 @@ def logits_of(model, preprocessor, *texts):
 
 
 def test_every_cell_of_the_configuration_has_its_layer():
-    assert set(get_args(ModelConfig.model_fields["cell"].annotation)) == set(CELLS)
+    assert set(get_args(ModelConfig.model_fields["cell"].annotation)) == set(LAYERS)
 
 
 @pytest.mark.parametrize(
     "settings",
     [
-        *({"cell": cell} for cell in CELLS),
+        *({"cell": cell} for cell in LAYERS),
         *({"pooling": pooling} for pooling in POOLINGS),
         {"bag": False},
         {"bidirectional": False},
