@@ -1,0 +1,56 @@
+"""PyTorch's layer in a process of its own: for each line on stdin one training step, then one line on stdout.
+
+Not in the process of TensorFlow: their threads get in each other's way there, and a step of PyTorch takes many times
+as long as it does alone, which would be no fair comparison.
+"""
+
+import contextlib
+import importlib.util
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+
+
+@contextlib.contextmanager
+def torch_steps(
+    name: str, sizes: tuple[int, int, int, int], threads: int, bidirectional: bool = False
+) -> Iterator[dict[str, Callable[[], object]]]:
+    """The step of `torch.nn.<name>` by the name `torch`; nothing if PyTorch is not installed.
+
+    Args:
+        name: `LSTM` or `GRU`.
+        sizes: batch, time, features, units.
+        threads: of PyTorch.
+        bidirectional: whether the layer runs in both directions.
+    """
+    if not importlib.util.find_spec("torch"):
+        yield {}
+        return
+    words = [sys.executable, "-m", "benchmarks.torch_peer", name, *map(str, (*sizes, threads, int(bidirectional)))]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1) as process:
+
+        def step():
+            process.stdin.write("\n")
+            process.stdin.flush()
+            if not process.stdout.readline():
+                raise RuntimeError("the process of PyTorch ended; what it said is above")
+
+        yield {"torch": step}
+        process.stdin.close()
+
+
+def main() -> int:
+    import torch
+
+    batch, time, features, units, threads, bidirectional = map(int, sys.argv[2:])
+    torch.set_num_threads(threads)
+    layer = getattr(torch.nn, sys.argv[1])(features, units, batch_first=True, bidirectional=bool(bidirectional))
+    inputs = torch.randn(batch, time, features, requires_grad=True)
+    for _ in sys.stdin:
+        torch.autograd.grad(layer(inputs)[0].square().sum(), [inputs, *layer.parameters()])
+        print("done", flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,45 @@
+"""The program that measures the layers, and the table of cells in README.md. If one of these fails, the table shows numbers
+that nobody measured, or a run throws away what another one took an hour to measure."""
+
+import inspect
+import json
+
+from benchmarks import cell_table, layer_sections, layers
+from benchmarks.layer_steps import Shape, roofline_seconds
+from common.layers import GRUCell, LSTMCell
+
+
+def test_the_table_of_cells_is_that_of_the_measured_results():
+    page = cell_table.PAGE.read_text("utf-8")
+    assert page == cell_table.rewritten(page)
+
+
+def test_what_and_paper_come_from_the_docstring():
+    assert cell_table.what(inspect.getdoc(LSTMCell)) == "long short-term memory"
+    assert cell_table.paper(inspect.getdoc(LSTMCell)) == "Hochreiter and Schmidhuber 1997"
+    assert cell_table.paper(inspect.getdoc(GRUCell)).startswith("Cho et al. 2014, [arXiv:1406.1078](https://")
+
+
+def test_a_run_leaves_the_sections_that_it_did_not_measure(tmp_path):
+    output = tmp_path / "layers.json"
+    layers.save_section(output, "gated", {"rows": [1]})
+    layers.save_section(output, "cells", {"rows": [2]})
+    layers.save_section(output, "gated", {"rows": [3]})
+    assert json.loads(output.read_text("utf-8"))["sections"] == {"gated": {"rows": [3]}, "cells": {"rows": [2]}}
+
+
+def test_every_cell_has_its_row_with_parameters_and_time(tmp_path):
+    rows, _ = layer_sections.cells([Shape(2, 3, 4, 4)], ["LSTM", "MinGRU"], 1, [])
+    assert [row["cell"] for row in rows] == ["LSTM", "MinGRU"]
+    assert [row["parameters_per_unit"] for row in rows] == [4 * 257, 2 * 129]
+    layers.save_section(tmp_path / "layers.json", "cells", {"rows": rows})
+    assert "| `MinGRU` | " in cell_table.table(tmp_path / "layers.json")
+
+
+def test_a_length_that_was_seen_is_not_compiled_again():
+    _, goals = layer_sections.growth([Shape(2, 3, 4, 4), Shape(2, 5, 4, 4)], [], 2, [])
+    assert goals[-1] == ("2 traces for 2 lengths, each met again", True)
+
+
+def test_the_roofline_of_one_large_product_is_its_own_time():
+    assert roofline_seconds(2 * 2048**3, 0.25) == 0.25
