@@ -1,7 +1,7 @@
 """PyTorch's layer in a process of its own: for each line on stdin one training step, then one line on stdout.
 
-Not in the process of TensorFlow: their threads get in each other's way there, and a step of PyTorch takes many times
-as long as it does alone, which would be no fair comparison.
+In a process of its own, so that the thread pools of TensorFlow and PyTorch do not share one. On a machine that does other
+work its threads wait for each other at every product: small steps then take hundreds of times as long as on an idle one.
 """
 
 import contextlib

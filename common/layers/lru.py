@@ -48,17 +48,21 @@ class LRUCell(LinearCell):
     def build(self, input_shape):
         super().build(input_shape)
         units, inner, outer = self.units, self.min_radius**2, self.max_radius**2
+        # Draws the same at each call: γ starts from the radii that λ started from.
+        share = keras.initializers.RandomUniform(0.0, 1.0)
         lowest = 1e-6  # of squared radius and phase, which enter by their logarithm
 
+        def log_area(shape, dtype):
+            return ops.log(ops.maximum(inner + (outer - inner) * share(shape, dtype=dtype), lowest))
+
         def decay(shape, dtype=None):
-            area = ops.maximum(keras.random.uniform(shape, inner, outer, dtype=dtype), lowest)
-            return ops.log(-0.5 * ops.log(area))
+            return ops.log(-0.5 * log_area(shape, dtype))
 
         def frequency(shape, dtype=None):
             return ops.log(keras.random.uniform(shape, lowest, self.max_phase, dtype=dtype))
 
         def scale(shape, dtype=None):
-            return 0.5 * ops.log(-ops.expm1(-2 * ops.exp(ops.convert_to_tensor(self.decay))))
+            return 0.5 * ops.log(-ops.expm1(log_area(shape, dtype)))
 
         self.decay = self.add_weight(shape=(units,), name="decay", initializer=decay)
         self.frequency = self.add_weight(shape=(units,), name="frequency", initializer=frequency)

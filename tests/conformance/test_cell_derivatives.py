@@ -113,6 +113,7 @@ def test_long_sequences_go_through_in_chunks(row, time, monkeypatch):
     """Chunks of some steps give what one step after the other gives, also where their length does not divide the sequence's."""
     monkeypatch.setattr("common.layers.recurrence.ROWS", 8 * BATCH)
     layer = row.layer(UNITS, return_sequences=True, return_state=True, **row.arguments)
+    layer.build((None, None, FEATURES))
     sequence = randoms(BATCH, time, FEATURES)
     output, *states = compiled(layer)(sequence)
     stepwise, state = [], [np.zeros((BATCH, size), "float32") for size in layer.cell.state_sizes]
