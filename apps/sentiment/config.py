@@ -78,7 +78,7 @@ class DataConfig(ConfigModel):
         if self.source == "tfds" and self.split == "block":
             raise ValueError(
                 "data.split is block, but a set of the catalogue comes in an order that says nothing; "
-                "leave it at text, or give files in their own order with --data.source files"
+                "add --data.split text, or give files in their own order with --data.source files"
             )
         if self.validation_fraction + self.test_fraction >= 1:
             raise ValueError(

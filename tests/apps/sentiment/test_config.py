@@ -38,6 +38,7 @@ def test_every_setting_says_what_it_means():
         ({"data.source": "files"}, "data.source is files, so data.path must name the training file"),
         ({"data.path": "my.csv"}, "data.path is 'my.csv', but data.source is bundled; .*--data.source files"),
         ({"data.validation_fraction": "0.5", "data.test_fraction": "0.5"}, "leave nothing to train on"),
+        ({"data.source": "tfds", "data.split": "block"}, "an order that says nothing; add --data.split text"),
         ({"model.cell": "transformer"}, "model.cell is transformer .*one of simple_rnn, gru, lstm"),
     ],
 )

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from common.data.splits import LabelledTexts, sort_labels, text_digest
-from common.data.splitting import make_splits, split_by_text
+from common.data.splitting import BLOCKS, make_splits, split_by_block, split_by_text
 from common.errors import UserError
 
 REPOSITORY = Path(__file__).parents[3]
@@ -144,3 +144,26 @@ def test_what_cannot_be_trained_on_is_said_in_a_sentence(sets, expected):
 def test_fractions_that_leave_nothing():
     with pytest.raises(UserError, match="below 1"):
         split_by_text(["a"], ["x"], 0.5, 0.5)
+
+
+def test_blocks_keep_neighbours_together_and_the_labels_in_proportion():
+    """Reviews of one film stand side by side; if they were on both sides, validation would flatter."""
+    labels = ["a", "b"] * 500
+    train, validation, test = split_by_block(labels, 0.1, 0.2)
+    assert sorted([*train, *validation, *test]) == list(range(1000))
+    assert [len(part) for part in (train, validation, test)] == [700, 100, 200]
+    for part in (train, validation, test):
+        assert [labels[index] for index in part].count("a") == len(part) / 2
+        stretches = 1 + np.count_nonzero(np.diff(part) > 2)  # labels alternate, so neighbours of a label are 2 apart
+        assert stretches <= 2 * BLOCKS
+    none = split_by_block(labels, 0.1, 0.0)[2]
+    assert len(none) == 0
+
+
+def test_a_text_on_both_sides_of_a_block_is_left_out_of_training():
+    texts = [f"text {index // 2}" for index in range(399)] + ["text 0"]
+    examples = LabelledTexts.from_lists(texts, ["a", "b"] * 200, "a test")
+    splits = make_splits(examples, validation_fraction=0.1, test_fraction=0.1, by_block=True)
+    parts = [set(part.texts) for part in (splits.train, splits.validation, splits.test)]
+    assert not (parts[0] & parts[1] or parts[0] & parts[2] or parts[1] & parts[2])
+    assert any("left out" in note for note in splits.notes)
