@@ -1,6 +1,7 @@
 """If these fail, the bundled reviews are mislabelled, leak between splits, or want a network that a fresh
 machine does not have."""
 
+import itertools
 import socket
 from collections import Counter
 from types import SimpleNamespace
@@ -8,6 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from apps.sentiment.data import load_splits
+from apps.sentiment.dataset import read_package
 from common.errors import UserError
 
 
@@ -18,6 +20,7 @@ def configured(cache_dir, **data):
         "path": None,
         "validation_path": None,
         "test_path": None,
+        "split": "text",
         "text_key": "text",
         "label_key": "label",
         "validation_fraction": 0.1,
@@ -130,3 +133,12 @@ def test_own_files(tmp_path):
 def test_settings_that_contradict_each_other(tmp_path, data, expected):
     with pytest.raises(UserError, match=expected):
         load_splits(configured(tmp_path, **data))
+
+
+def test_blocks_of_the_bundled_reviews_are_blocks_of_the_package(cache_dir):
+    """The package keeps the reviews of a film side by side; TFDS shuffles what it prepares."""
+    splits = load_splits(configured(cache_dir, split="block"))
+    places = {text: index for index, text in enumerate(read_package("rotten_tomatoes")[0])}
+    validation = sorted(places[text] for text in splits.validation.texts)
+    far_apart = sum(after - before > 4 for before, after in itertools.pairwise(validation))
+    assert far_apart < 40 < len(validation)
