@@ -5,7 +5,8 @@ from keras import ops
 
 from common.layers.cell import GatedCell, check_positive
 from common.layers.context_recurrence import Products
-from common.layers.memory_attention import MemoryAttention, fits
+from common.layers.masks import fits
+from common.layers.memory_attention import MemoryAttention
 
 FORMS = ("bahdanau", "input_feeding", "conditional")
 

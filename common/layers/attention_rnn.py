@@ -5,8 +5,8 @@ from keras import ops
 
 from common.layers.attention_cell import AttentionCell
 from common.layers.context_recurrence import context_recurrence
-from common.layers.memory_attention import mask_of_steps
-from common.layers.recurrent_layer import DROPOUT_MODES
+from common.layers.dropout import check_fraction, check_mode, dropout_mask
+from common.layers.masks import mask_of_steps
 
 
 @keras.saving.register_keras_serializable(package="unroll")
@@ -62,18 +62,13 @@ class AttentionRNN(keras.layers.Layer):
         super().__init__(autocast=False, **kwargs)  # states stay float32
         if not isinstance(cell, AttentionCell):
             raise ValueError(f"AttentionRNN: cell must be an AttentionCell, got {cell!r}")
-        for label, fraction in (("dropout", dropout), ("context_dropout", context_dropout)):
-            if isinstance(fraction, bool) or not isinstance(fraction, (int, float)) or not 0 <= fraction < 1:
-                raise ValueError(f"AttentionRNN: {label} must be at least 0 and below 1, got {fraction!r}")
-        if dropout_mode not in DROPOUT_MODES:
-            raise ValueError(f"AttentionRNN: dropout_mode must be one of {DROPOUT_MODES}, got {dropout_mode!r}")
         self.cell = cell
         self.return_sequences = return_sequences
         self.return_state = return_state
         self.return_attention = return_attention
-        self.dropout = dropout
-        self.context_dropout = context_dropout
-        self.dropout_mode = dropout_mode
+        self.dropout = check_fraction("AttentionRNN", "dropout", dropout)
+        self.context_dropout = check_fraction("AttentionRNN", "context_dropout", context_dropout)
+        self.dropout_mode = check_mode("AttentionRNN", dropout_mode)
         self.seed = seed
         self.seed_generator = keras.random.SeedGenerator(seed)
         self.supports_masking = True
@@ -98,7 +93,7 @@ class AttentionRNN(keras.layers.Layer):
             raise ValueError(
                 f"AttentionRNN: sequence must be [batch, time, features] with at least one step, got shape {shape}"
             )
-        mask = self._mask(sequence, mask, lengths)
+        mask = mask_of_steps("AttentionRNN", sequence, mask, lengths)
         constants = {"memory_mask": cell.attention.mask_of_memory(memory, memory_mask, memory_lengths)}
         states = cell.initial_state(memory, initial_state)
         batch, time, features = ops.shape(sequence)
@@ -125,19 +120,10 @@ class AttentionRNN(keras.layers.Layer):
         extra += [ops.transpose(attention, (1, 0, 2))] if self.return_attention else []
         return (output, *extra) if extra else output
 
-    def _mask(self, sequence, mask, lengths):
-        """Bool `[batch, time]`, or None."""
-        if mask is not None and lengths is not None:
-            raise ValueError("AttentionRNN: give mask or lengths, not both")
-        if mask is None and lengths is None:
-            return None
-        return mask_of_steps("AttentionRNN", "sequence", tuple(sequence.shape), ops.shape(sequence)[1], mask, lengths)
-
     def _dropout(self, fraction, batch, time, features, dtype):
         """Ones and zeros, the ones scaled so that the expected value stays: float `[batch, time or 1, features]`."""
         shape = (batch, 1 if self.dropout_mode == "variational" else time, features)
-        kept = keras.random.uniform(shape, seed=self.seed_generator) >= fraction
-        return ops.cast(kept, dtype) / (1.0 - fraction)
+        return dropout_mask(shape, fraction, self.seed_generator, dtype)
 
     def _last(self, outputs, mask):
         """The output of the last real step, zeros without one: `[time, batch, features]` to `[batch, features]`."""

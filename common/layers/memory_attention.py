@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from common.layers.context_recurrence import Products
+from common.layers.masks import fits, mask_of_steps
 
 
 class MemoryAttention(keras.layers.Layer):
@@ -102,12 +103,8 @@ class MemoryAttention(keras.layers.Layer):
             raise ValueError(
                 f"{name}: memory must be [batch, memory_time, features] with at least one step, got shape {shape}"
             )
-        if memory_mask is not None and memory_lengths is not None:
-            raise ValueError(f"{name}: give memory_mask or memory_lengths, not both")
-        if memory_mask is None and memory_lengths is None:
-            return ops.ones(ops.shape(memory)[:2], self.state_dtype)
-        mask = mask_of_steps(name, "memory", shape, ops.shape(memory)[1], memory_mask, memory_lengths)
-        return ops.cast(mask, self.state_dtype)
+        mask = mask_of_steps(name, memory, memory_mask, memory_lengths, "memory")
+        return ops.ones(ops.shape(memory)[:2], self.state_dtype) if mask is None else ops.cast(mask, self.state_dtype)
 
     def _check_query(self, query, memory, coverage):
         name, shape = type(self).__name__, tuple(query.shape)
@@ -134,34 +131,3 @@ class MemoryAttention(keras.layers.Layer):
 
     def get_config(self):
         return {**super().get_config(), "coverage": self.coverage}
-
-
-def mask_of_steps(name, label, shape, time, mask, lengths):
-    """A mask, checked or made from lengths: bool `[batch, time]`.
-
-    Args:
-        name: of the layer, for messages.
-        label: `memory` or `sequence`, what is masked.
-        shape: tuple, its shape as far as it is known.
-        time: its number of steps, int or scalar tensor.
-        mask, lengths: one of them is not None.
-    """
-    prefix = "memory_" if label == "memory" else ""
-    if lengths is not None:
-        if not fits(tuple(ops.shape(lengths)), shape[:1]):
-            raise ValueError(
-                f"{name}: {prefix}lengths must be [batch] of a {label} of shape {shape}, got {tuple(ops.shape(lengths))}"
-            )
-        return ops.arange(time)[None, :] < ops.cast(ops.expand_dims(lengths, -1), "int32")
-    if not fits(tuple(mask.shape), shape[:2]):
-        raise ValueError(
-            f"{name}: {prefix}mask must be [batch, {prefix}time] of a {label} of shape {shape}, got {tuple(mask.shape)}"
-        )
-    if keras.backend.standardize_dtype(mask.dtype) != "bool":
-        raise ValueError(f"{name}: {prefix}mask must be bool, got {keras.backend.standardize_dtype(mask.dtype)}")
-    return ops.convert_to_tensor(mask)
-
-
-def fits(shape, other):
-    """Whether shapes are equal as far as they are known."""
-    return len(shape) == len(other) and all(None in pair or pair[0] == pair[1] for pair in zip(shape, other))

@@ -3,10 +3,10 @@
 import keras
 from keras import ops
 
+from common.layers.dropout import check_fraction, check_mode, dropout_mask
 from common.layers.keras_arguments import without_keras_only
+from common.layers.masks import fits, mask_of_steps
 from common.layers.recurrence import recurrence
-
-DROPOUT_MODES = ("variational", "per_step")
 
 
 class RecurrentLayer(keras.layers.Layer):
@@ -87,32 +87,23 @@ class RecurrentLayer(keras.layers.Layer):
                     f"{type(self).__name__}: there is no argument {argument} (got {cell_arguments[argument]!r}); "
                     f"beside those of every recurrent layer it takes {known}"
                 )
-        if dropout_mode not in DROPOUT_MODES:
-            raise ValueError(
-                f"{type(self).__name__}: dropout_mode must be one of {DROPOUT_MODES}, got {dropout_mode!r}"
-            )
         self.cell = self.cell_class(units, dtype=self.dtype_policy, name="cell", **cell_arguments)
         self.return_sequences = return_sequences
         self.return_state = return_state
         self.go_backwards = go_backwards
-        self.dropout = self._fraction("dropout", dropout)
-        self.recurrent_dropout = self._fraction("recurrent_dropout", recurrent_dropout)
+        self.dropout = check_fraction(type(self).__name__, "dropout", dropout)
+        self.recurrent_dropout = check_fraction(type(self).__name__, "recurrent_dropout", recurrent_dropout)
         if recurrent_dropout and not self.cell.has_recurrent_kernel:
             raise ValueError(
                 f"{type(self).__name__}: has no recurrent product to drop from, "
                 f"got recurrent_dropout={recurrent_dropout!r}"
             )
-        self.dropout_mode = dropout_mode
+        self.dropout_mode = check_mode(type(self).__name__, dropout_mode)
         self.zoneout = self._zoneout_of_states(zoneout)
         self.learn_initial_state = learn_initial_state
         self.seed = seed
         self.seed_generator = keras.random.SeedGenerator(seed)
         self.supports_masking = True
-
-    def _fraction(self, label, fraction):
-        if isinstance(fraction, bool) or not isinstance(fraction, (int, float)) or not 0 <= fraction < 1:
-            raise ValueError(f"{type(self).__name__}: {label} must be at least 0 and below 1, got {fraction!r}")
-        return fraction
 
     def _zoneout_of_states(self, zoneout):
         count = len(self.cell.state_names)
@@ -122,7 +113,7 @@ class RecurrentLayer(keras.layers.Layer):
                 f"{type(self).__name__}: zoneout must be one number, or one for each state "
                 f"({', '.join(self.cell.state_names)}), got {zoneout!r}"
             )
-        return [self._fraction("zoneout", fraction) for fraction in fractions]
+        return [check_fraction(type(self).__name__, "zoneout", fraction) for fraction in fractions]
 
     @property
     def units(self):
@@ -156,10 +147,12 @@ class RecurrentLayer(keras.layers.Layer):
 
     def in_order_of_time(self, sequence, initial_state=None, mask=None, lengths=None, training=None):
         """What `call` does, but always all outputs, in the order of the sequence: they and the tuple of last states."""
-        self._check_call(sequence, initial_state, mask, lengths)
+        mask = mask_of_steps(type(self).__name__, sequence, mask, lengths)
+        self._check_call(sequence, initial_state)
         sequence = ops.cast(sequence, self.compute_dtype)
         batch = ops.shape(sequence)[0]
-        mask = self._mask_of_steps(sequence, mask, lengths)
+        if mask is not None:
+            mask = ops.expand_dims(ops.transpose(mask), -1)  # [time, batch, 1]
         sequence = ops.transpose(self._drop_inputs(sequence, training), (1, 0, 2))  # [time, batch, features]
         if initial_state is None:
             initial_state = self._initial_state(batch)
@@ -215,11 +208,9 @@ class RecurrentLayer(keras.layers.Layer):
             return [ops.tile(ops.expand_dims(weight, 0), (batch, 1)) for weight in self.initial_weights]
         return [ops.zeros((batch, size), self.cell.state_dtype) for size in self.cell.state_sizes]
 
-    def _check_call(self, sequence, initial_state, mask, lengths):
+    def _check_call(self, sequence, initial_state):
         """Raises ValueError for what would fail later, far from its cause."""
         name, shape = type(self).__name__, tuple(sequence.shape)
-        if len(shape) != 3:
-            raise ValueError(f"{name}: the sequence must be [batch, time, features], got shape {shape}")
         if shape[1] == 0:
             raise ValueError(f"{name}: the sequence must have at least one step of time, got shape {shape}")
         features = self.cell.kernel.shape[-2]
@@ -228,45 +219,25 @@ class RecurrentLayer(keras.layers.Layer):
         if initial_state is not None:
             expected = [(shape[0], size) for size in self.cell.state_sizes]
             given = [tuple(ops.shape(state)) for state in _as_list(initial_state)]
-            if len(given) != len(expected) or not all(map(_fits, given, expected)):
+            if len(given) != len(expected) or not all(map(fits, given, expected)):
                 raise ValueError(
                     f"{name}: initial_state must be a list of {len(expected)} ({', '.join(self.cell.state_names)}) "
                     f"of shapes {expected}, got {len(given)} of shapes {given}"
                 )
-        if mask is not None and lengths is not None:
-            raise ValueError(f"{name}: give mask or lengths, not both")
-        if mask is not None:
-            if not _fits(tuple(mask.shape), shape[:2]):
-                raise ValueError(
-                    f"{name}: mask must be [batch, time] of a sequence of shape {shape}, got {tuple(mask.shape)}"
-                )
-            if keras.backend.standardize_dtype(mask.dtype) != "bool":
-                raise ValueError(f"{name}: mask must be bool, got {keras.backend.standardize_dtype(mask.dtype)}")
-        if lengths is not None and not _fits(tuple(ops.shape(lengths)), shape[:1]):
-            raise ValueError(
-                f"{name}: lengths must be [batch] of a sequence of shape {shape}, got {tuple(ops.shape(lengths))}"
-            )
-
-    def _mask_of_steps(self, sequence, mask, lengths):
-        """bool `[time, batch, 1]`, or None."""
-        if lengths is not None:
-            steps = ops.arange(ops.shape(sequence)[1])
-            mask = steps[None, :] < ops.cast(ops.expand_dims(lengths, -1), "int32")
-        return None if mask is None else ops.expand_dims(ops.transpose(ops.convert_to_tensor(mask)), -1)
 
     def _drop_inputs(self, sequence, training):
         if not training or not self.dropout:
             return sequence
         batch, time, features = ops.shape(sequence)
         shape = (batch, 1 if self.dropout_mode == "variational" else time, features)
-        return sequence * _dropout_mask(shape, self.dropout, self.seed_generator, sequence.dtype)
+        return sequence * dropout_mask(shape, self.dropout, self.seed_generator, sequence.dtype)
 
     def _recurrent_dropout_mask(self, sequence, training):
         if not training or not self.recurrent_dropout:
             return None
         time, batch = ops.shape(sequence)[:2]
         shape = (1 if self.dropout_mode == "variational" else time, batch, self.cell.state_sizes[0])
-        return _dropout_mask(shape, self.recurrent_dropout, self.seed_generator, self.cell.state_dtype)
+        return dropout_mask(shape, self.recurrent_dropout, self.seed_generator, self.cell.state_dtype)
 
     def _zoneout_shares(self, sequence, training):
         if not any(self.zoneout):
@@ -309,16 +280,5 @@ class RecurrentLayer(keras.layers.Layer):
         }
 
 
-def _fits(shape, other):
-    """Whether shapes are equal as far as they are known."""
-    return len(shape) == len(other) and all(None in pair or pair[0] == pair[1] for pair in zip(shape, other))
-
-
 def _as_list(value):
     return list(value) if isinstance(value, (list, tuple)) else [value]
-
-
-def _dropout_mask(shape, fraction, seed_generator, dtype):
-    """Ones and zeros, the ones scaled so that the expected value stays: float of `shape`."""
-    kept = keras.random.uniform(shape, seed=seed_generator) >= fraction
-    return ops.cast(kept, dtype) / (1.0 - fraction)

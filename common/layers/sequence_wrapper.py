@@ -3,7 +3,8 @@
 import inspect
 
 import keras
-from keras import ops
+
+from common.layers.masks import mask_of_steps
 
 _OF_EVERY_LAYER = ("name", "trainable", "dtype")
 _LAYERS = ("layer", "layers", "backward_layer")  # keys of configurations that hold layers
@@ -50,22 +51,7 @@ class SequenceWrapper(keras.layers.Layer):
 
     def mask_of_steps(self, sequence, mask, lengths):
         """The bool `[batch, time]` that `mask` or `lengths` say, or None; raises ValueError for what does not fit."""
-        shape = tuple(sequence.shape)
-        if len(shape) != 3:
-            self.refuse("the sequence", shape, "[batch, time, features]")
-        if mask is not None and lengths is not None:
-            raise ValueError(f"{type(self).__name__}: give mask or lengths, not both")
-        if lengths is not None:
-            lengths = ops.cast(lengths, "int32")
-            if len(lengths.shape) != 1:
-                self.refuse("lengths", tuple(lengths.shape), f"[batch] of a sequence of shape {shape}")
-            return ops.arange(ops.shape(sequence)[1])[None, :] < lengths[:, None]
-        if mask is not None:
-            dtype, given = keras.backend.standardize_dtype(mask.dtype), tuple(mask.shape)
-            fits = len(given) == 2 and all(None in pair or pair[0] == pair[1] for pair in zip(given, shape))
-            if not fits or dtype != "bool":
-                self.refuse("mask", f"{dtype} {given}", f"bool [batch, time] of a sequence of shape {shape}")
-        return mask
+        return mask_of_steps(type(self).__name__, sequence, mask, lengths)
 
     def run_layer(self, layer, sequence, initial_state, mask, training):
         """Calls `layer` with what it takes: its output and the list of its states."""

@@ -4,8 +4,9 @@ import keras
 from keras import ops
 
 from common.layers.bidirectional import Bidirectional
+from common.layers.dropout import check_fraction, check_mode
 from common.layers.pooling import SequencePooling
-from common.layers.recurrent_layer import DROPOUT_MODES, RecurrentLayer
+from common.layers.recurrent_layer import RecurrentLayer
 from common.layers.sequence_wrapper import SequenceWrapper, output_shape, returns_sequences, returns_state, state_sizes
 
 LAYER_NORMS = (None, "pre", "post")
@@ -70,10 +71,8 @@ class StackedRNN(SequenceWrapper):
         super().__init__(**kwargs)
         self.residual = self.flag("residual", residual)
         self.layers = self._checked(layers)
-        if isinstance(dropout, bool) or not isinstance(dropout, (int, float)) or not 0 <= dropout < 1:
-            self.refuse("dropout", dropout, "at least 0 and below 1")
-        if dropout_mode not in DROPOUT_MODES:
-            self.refuse("dropout_mode", dropout_mode, f"one of {DROPOUT_MODES}")
+        check_fraction(type(self).__name__, "dropout", dropout)
+        check_mode(type(self).__name__, dropout_mode)
         if layer_norm not in LAYER_NORMS:
             self.refuse("layer_norm", layer_norm, f"one of {LAYER_NORMS}")
         self.dropout, self.dropout_mode, self.layer_norm, self.seed = dropout, dropout_mode, layer_norm, seed

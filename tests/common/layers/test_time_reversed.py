@@ -105,7 +105,7 @@ def test_saved_and_loaded_it_answers_the_same(inner, tmp_path):
         (lambda: TimeReversed(3), "layer must be a layer over a sequence, got 3"),
         (lambda: TimeReversed(LSTM(3, go_backwards=True)), "layer must be one that runs forward.*go_backwards=True"),
         (lambda: TimeReversed(merge_mode="sum"), "no argument merge_mode.*it takes layer, name"),
-        (lambda: TimeReversed()(randoms(2, 3)), r"sequence must be \[batch, time, features\], got \(2, 3\)"),
+        (lambda: TimeReversed()(randoms(2, 3)), r"sequence must be \[batch, time, features\], got shape \(2, 3\)"),
         (lambda: TimeReversed()(randoms(1, 2, 3), initial_state=[randoms(1, 3)]), "initial_state must be None"),
     ],
 )
