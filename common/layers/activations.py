@@ -38,10 +38,3 @@ def name_or_function(activation):
 def serialized(activation):
     """The form of an activation in a configuration."""
     return keras.activations.serialize(keras.activations.get(activation))
-
-
-def layer_norm(x, gain, epsilon):
-    """`gain * (x - mean) / sqrt(variance + epsilon)` over the last axis: float `[..., features]` to the same."""
-    centred = x - ops.mean(x, axis=-1, keepdims=True)
-    variance = ops.mean(ops.square(centred), axis=-1, keepdims=True)
-    return ops.cast(gain, x.dtype) * centred * ops.rsqrt(variance + epsilon)

@@ -93,13 +93,7 @@ class GatedCell(keras.layers.Layer):
 
     def build(self, input_shape):
         width = self.gate_count * self.units
-        self.kernel = self.add_weight(
-            shape=(input_shape[-1], width),
-            name="kernel",
-            initializer=self.kernel_initializer,
-            regularizer=self.kernel_regularizer,
-            constraint=self.kernel_constraint,
-        )
+        self.add_kernel((input_shape[-1], width))
         if self.has_recurrent_kernel:
             self.recurrent_kernel = self.add_weight(
                 shape=(self.state_sizes[0], width),
@@ -110,6 +104,15 @@ class GatedCell(keras.layers.Layer):
             )
         if self.use_bias:
             self.build_bias(width)
+
+    def add_kernel(self, shape):
+        self.kernel = self.add_weight(
+            shape=shape,
+            name="kernel",
+            initializer=self.kernel_initializer,
+            regularizer=self.kernel_regularizer,
+            constraint=self.kernel_constraint,
+        )
 
     def build_bias(self, width):
         """Adds the weight `bias`; a cell with an unusual bias overrides it."""

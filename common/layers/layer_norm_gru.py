@@ -3,13 +3,13 @@
 import keras
 from keras import ops
 
-from common.layers.activations import layer_norm, split_gates
-from common.layers.cell import GatedCell
+from common.layers.activations import split_gates
+from common.layers.layer_norm import NormalizedProjections
 from common.layers.recurrent_layer import RecurrentLayer
 
 
 @keras.saving.register_keras_serializable(package="unroll")
-class LayerNormGRUCell(GatedCell):
+class LayerNormGRUCell(NormalizedProjections):
     """One step of the gated recurrent unit whose projections are normalized over their features.
 
         xz, xr, xn = a * norm(x·W) + b
@@ -32,29 +32,12 @@ class LayerNormGRUCell(GatedCell):
     gate_count = 3
     state_names = ("hidden",)
 
-    def __init__(self, units, epsilon=1e-3, **kwargs):
-        super().__init__(units, **kwargs)
-        self.epsilon = epsilon
-
-    def build(self, input_shape):
-        super().build(input_shape)
-        width = self.gate_count * self.units
-        self.kernel_gain = self.add_weight(shape=(width,), name="kernel_gain", initializer="ones")
-        self.recurrent_gain = self.add_weight(shape=(width,), name="recurrent_gain", initializer="ones")
-
     def build_bias(self, width):
         self.add_bias((2, width), self.bias_initializer)
 
-    def input_bias(self):
-        """None: the bias stands behind the normalization, so it belongs to the gates."""
-
-    def gate_weights(self):
-        return [weight for weight in self.weights if weight is not self.kernel and weight is not self.recurrent_kernel]
-
     def gates(self, projected, recurrent, state):
         (hidden,), units = state, self.units
-        projected = layer_norm(projected, self.kernel_gain, self.epsilon)
-        recurrent = layer_norm(recurrent, self.recurrent_gain, self.epsilon)
+        projected, recurrent = self.normalize(projected, recurrent)
         if self.use_bias:
             bias = ops.cast(self.bias, hidden.dtype)
             projected, recurrent = projected + bias[0], recurrent + bias[1]
@@ -64,9 +47,6 @@ class LayerNormGRUCell(GatedCell):
         keep, reset = split_gates(projected_gates + recurrent_gates, ("sigmoid", "sigmoid"))
         candidate = ops.tanh(projected_candidate + reset * recurrent_candidate)
         return (keep * hidden + (1 - keep) * candidate,)
-
-    def get_config(self):
-        return {**super().get_config(), "epsilon": self.epsilon}
 
 
 @keras.saving.register_keras_serializable(package="unroll")

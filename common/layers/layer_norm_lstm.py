@@ -3,13 +3,14 @@
 import keras
 from keras import ops
 
-from common.layers.activations import layer_norm, split_gates
+from common.layers.activations import split_gates
+from common.layers.layer_norm import NormalizedProjections, layer_norm
 from common.layers.lstm import LSTMCell
 from common.layers.recurrent_layer import RecurrentLayer
 
 
 @keras.saving.register_keras_serializable(package="unroll")
-class LayerNormLSTMCell(LSTMCell):
+class LayerNormLSTMCell(NormalizedProjections, LSTMCell):
     """One step of long short-term memory whose projections and shown state are normalized over their features.
 
         i, f, g, o = a * norm(x·W) + d * norm(h·U) + b
@@ -28,28 +29,14 @@ class LayerNormLSTMCell(LSTMCell):
 
     additive = False
 
-    def __init__(self, units, unit_forget_bias=True, epsilon=1e-3, **kwargs):
-        super().__init__(units, unit_forget_bias=unit_forget_bias, **kwargs)
-        self.epsilon = epsilon
-
     def build(self, input_shape):
         super().build(input_shape)
-        width = self.gate_count * self.units
-        self.kernel_gain = self.add_weight(shape=(width,), name="kernel_gain", initializer="ones")
-        self.recurrent_gain = self.add_weight(shape=(width,), name="recurrent_gain", initializer="ones")
         self.state_gain = self.add_weight(shape=(self.units,), name="state_gain", initializer="ones")
         self.state_bias = self.add_weight(shape=(self.units,), name="state_bias", initializer="zeros")
 
-    def input_bias(self):
-        """None: the bias stands behind the normalization, so it belongs to the gates."""
-
-    def gate_weights(self):
-        return [weight for weight in self.weights if weight is not self.kernel and weight is not self.recurrent_kernel]
-
     def gates(self, projected, recurrent, state):
         _, cell = state
-        total = layer_norm(projected, self.kernel_gain, self.epsilon)
-        total = total + layer_norm(recurrent, self.recurrent_gain, self.epsilon)
+        total = sum(self.normalize(projected, recurrent))
         if self.use_bias:
             total = total + ops.cast(self.bias, total.dtype)
         gate, activation = self.recurrent_activation, self.activation
@@ -63,8 +50,11 @@ class LayerNormLSTMCell(LSTMCell):
         return super().argument_names() - {"peephole", "coupled", "projection"}
 
     def get_config(self):
-        config = {**super().get_config(), "epsilon": self.epsilon}
-        return {name: value for name, value in config.items() if name not in ("peephole", "coupled", "projection")}
+        return {
+            name: value
+            for name, value in super().get_config().items()
+            if name not in ("peephole", "coupled", "projection")
+        }
 
 
 @keras.saving.register_keras_serializable(package="unroll")

@@ -29,6 +29,7 @@ class MinGRUCell(LinearCell):
 
     gate_count = 2
     state_names = ("memory",)
+    slowest_sign = -1  # of the start of the first gate's bias: here the gate says what is written
 
     def __init__(self, units, slowest=3.0, **kwargs):
         super().__init__(units, **kwargs)
@@ -36,9 +37,9 @@ class MinGRUCell(LinearCell):
 
     def build_bias(self, width):
         def initializer(shape, dtype=None):
-            write = ops.linspace(-self.slowest, 0.0, self.units)
-            candidate = self.bias_initializer((self.units,), dtype=dtype)
-            return ops.concatenate([ops.cast(write, candidate.dtype), candidate])
+            rest = self.bias_initializer((shape[0] - self.units,), dtype=dtype)
+            first = ops.linspace(self.slowest_sign * self.slowest, 0.0, self.units)
+            return ops.concatenate([ops.cast(first, rest.dtype), rest])
 
         self.add_bias((width,), initializer)
 

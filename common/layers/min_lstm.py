@@ -3,11 +3,12 @@
 import keras
 from keras import ops
 
-from common.layers.linear_cell import LinearCell, LinearLayer
+from common.layers.linear_cell import LinearLayer
+from common.layers.min_gru import MinGRUCell
 
 
 @keras.saving.register_keras_serializable(package="unroll")
-class MinLSTMCell(LinearCell):
+class MinLSTMCell(MinGRUCell):
     """One step of the minimal long short-term memory, its two gates normalized to a sum of 1.
 
         f = sigmoid(x·Wf + bf)
@@ -26,19 +27,7 @@ class MinLSTMCell(LinearCell):
     """
 
     gate_count = 3
-    state_names = ("memory",)
-
-    def __init__(self, units, slowest=3.0, **kwargs):
-        super().__init__(units, **kwargs)
-        self.slowest = float(slowest)
-
-    def build_bias(self, width):
-        def initializer(shape, dtype=None):
-            values = self.bias_initializer(shape, dtype=dtype)
-            keep = ops.cast(ops.linspace(self.slowest, 0.0, self.units), values.dtype)
-            return ops.concatenate([keep, values[self.units :]])
-
-        self.add_bias((width,), initializer)
+    slowest_sign = 1  # the first gate says what is kept
 
     def linear(self, projected):
         # f / (f + i) = (1 + exp(-i)) / ((1 + exp(-f)) + (1 + exp(-i))) holds where both gates are far below what a float
@@ -47,12 +36,6 @@ class MinLSTMCell(LinearCell):
         inverse_keep, inverse_write = ops.split(inverse, 2, axis=-1)
         scale = 1 / (inverse_keep + inverse_write)
         return (inverse_write * scale,), (inverse_keep * scale * projected[..., 2 * self.units :],)
-
-    def output(self, state):
-        return ops.tanh(state[0])
-
-    def get_config(self):
-        return {**super().get_config(), "slowest": self.slowest}
 
 
 @keras.saving.register_keras_serializable(package="unroll")

@@ -55,13 +55,7 @@ class MLSTMCell(GatedCell):
 
     def build(self, input_shape):
         width = 4 * self.units + 2 * self.heads
-        self.kernel = self.add_weight(
-            shape=(input_shape[-1], width),
-            name="kernel",
-            initializer=self.kernel_initializer,
-            regularizer=self.kernel_regularizer,
-            constraint=self.kernel_constraint,
-        )
+        self.add_kernel((input_shape[-1], width))
         if self.use_bias:
             self.build_bias(width)
 
