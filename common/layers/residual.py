@@ -3,11 +3,11 @@
 import keras
 from keras import ops
 
-from common.layers.sequence_wrapper import SequenceWrapper, output_shape, returns_sequences, returns_state, state_sizes
+from common.layers.sequence_wrapper import OneLayerWrapper, output_shape, returns_sequences
 
 
 @keras.saving.register_keras_serializable(package="unroll")
-class Residual(SequenceWrapper):
+class Residual(OneLayerWrapper):
     """Adds the input of a layer to its output: `layer(x) + x`, or `layer(x) + x·P`.
 
     Args:
@@ -46,17 +46,8 @@ class Residual(SequenceWrapper):
 
     return_sequences = True
 
-    @property
-    def return_state(self):
-        return returns_state(self.layer)
-
-    @property
-    def state_sizes(self):
-        return state_sizes(self.layer)
-
     def build(self, sequence_shape):
-        if not self.layer.built:
-            self.layer.build(sequence_shape)
+        super().build(sequence_shape)
         features, units = sequence_shape[-1], output_shape(self.layer, sequence_shape)[-1]
         if self.projection:
             self.projection_layer = keras.layers.Dense(
@@ -76,11 +67,6 @@ class Residual(SequenceWrapper):
 
     def compute_mask(self, sequence, previous_mask=None):
         return previous_mask
-
-    def compute_output_shape(self, sequence_shape, **_):
-        output = output_shape(self.layer, sequence_shape)
-        states = [(sequence_shape[0], size) for size in self.state_sizes]
-        return (output, *states) if self.return_state else output
 
     def get_config(self):
         return {**super().get_config(), "projection": self.projection}

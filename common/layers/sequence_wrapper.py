@@ -77,6 +77,27 @@ class SequenceWrapper(keras.layers.Layer):
         return cls(**{**config, **layers})
 
 
+class OneLayerWrapper(SequenceWrapper):
+    """A wrapper of one layer, `self.layer`, that returns a sequence or an output and the states as this does."""
+
+    @property
+    def return_state(self):
+        return returns_state(self.layer)
+
+    @property
+    def state_sizes(self):
+        return state_sizes(self.layer)
+
+    def build(self, sequence_shape):
+        if not self.layer.built:  # one that came from a file is
+            self.layer.build(sequence_shape)
+
+    def compute_output_shape(self, sequence_shape, **_):
+        output = output_shape(self.layer, sequence_shape)
+        states = [(sequence_shape[0], size) for size in self.state_sizes]
+        return (output, *states) if self.return_state else output
+
+
 def returns_sequences(layer):
     return getattr(layer, "return_sequences", True)
 

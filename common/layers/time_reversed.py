@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from common.layers.sequence_wrapper import SequenceWrapper, output_shape, returns_sequences, returns_state, state_sizes
+from common.layers.sequence_wrapper import OneLayerWrapper, returns_sequences
 
 
 def reverse_sequence(sequence, mask=None):
@@ -27,7 +27,7 @@ def reverse_sequence(sequence, mask=None):
 
 
 @keras.saving.register_keras_serializable(package="unroll")
-class TimeReversed(SequenceWrapper):
+class TimeReversed(OneLayerWrapper):
     """Runs a layer over the reversed sequence and puts its outputs back into the order of time.
 
     Args:
@@ -62,17 +62,9 @@ class TimeReversed(SequenceWrapper):
     def return_sequences(self):
         return returns_sequences(self.layer)
 
-    @property
-    def return_state(self):
-        return returns_state(self.layer)
-
-    @property
-    def state_sizes(self):
-        return state_sizes(self.layer)
-
     def build(self, sequence_shape):
-        if self.layer is not None and not self.layer.built:
-            self.layer.build(sequence_shape)
+        if self.layer is not None:
+            super().build(sequence_shape)
 
     def call(self, sequence, initial_state=None, mask=None, lengths=None, training=None):
         mask = self.mask_of_steps(sequence, mask, lengths)
@@ -90,8 +82,4 @@ class TimeReversed(SequenceWrapper):
         return previous_mask if self.return_sequences else None
 
     def compute_output_shape(self, sequence_shape, **_):
-        if self.layer is None:
-            return tuple(sequence_shape)
-        output = output_shape(self.layer, sequence_shape)
-        states = [(sequence_shape[0], size) for size in self.state_sizes]
-        return (output, *states) if self.return_state else output
+        return tuple(sequence_shape) if self.layer is None else super().compute_output_shape(sequence_shape)
