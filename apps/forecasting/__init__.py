@@ -1,0 +1,1 @@
+"""Forecasting: a table of measurements to a forecast with its uncertainty, past the end of the data."""
