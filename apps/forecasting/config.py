@@ -1,5 +1,6 @@
 """Every setting of the forecasting application, with its unit, bounds and meaning."""
 
+import math
 from typing import Any, Literal
 
 from pydantic import field_validator, model_validator
@@ -9,6 +10,7 @@ from common.config_sections import CellName, TrainConfig
 from common.spelling import did_you_mean, listed
 
 BUNDLED = ("greensboro", "sand_point", "miami")
+LONGEST_SEGMENT = 24  # steps, where none is set
 CATALOGUE = ("ett/h1", "ett/h2", "ett/m1", "ett/m2", "jena_climate")
 
 
@@ -130,8 +132,12 @@ class ModelConfig(ConfigModel):
     horizon: int = option(24, "how far it forecasts", unit="steps", ge=1, le=100_000)
     units: int = option(128, "size of the recurrent state", unit="features", ge=1, le=65_536)
     layers: int = option(1, "recurrent layers above each other; seq2seq and deepar only", unit="layers", ge=1, le=64)
-    segment: int = option(
-        24, "length of a segment; divides look_back and horizon; segrnn only", unit="steps", ge=1, le=100_000
+    segment: int | None = option(
+        None,
+        "length of a segment; none = the horizon in equal parts of at most 24 steps; segrnn only",
+        unit="steps",
+        ge=1,
+        le=100_000,
     )
     channels: Literal["shared", "mixed"] = option(
         "shared",
@@ -184,13 +190,11 @@ class ModelConfig(ConfigModel):
     @model_validator(mode="after")
     def _fits_the_kind(self) -> "ModelConfig":
         if self.kind == "segrnn":
-            for name in ("look_back", "horizon"):
-                steps = getattr(self, name)
-                if steps % self.segment:
-                    raise ValueError(
-                        f"model.segment is {self.segment}, but must divide model.{name}, which is {steps}; "
-                        f"try {_largest_common_divisor(self)}"
-                    )
+            if self.segment is not None and self.segment > min(self.look_back, self.horizon):
+                raise ValueError(
+                    f"model.segment is {self.segment}, but must be at most model.look_back ({self.look_back}) and "
+                    f"model.horizon ({self.horizon})"
+                )
             if self.layers != 1:
                 raise ValueError(
                     f"model.layers is {self.layers}, but segrnn has one recurrent layer; use seq2seq for more"
@@ -199,11 +203,10 @@ class ModelConfig(ConfigModel):
             raise ValueError(f"model.attention is for seq2seq, and model.kind is {self.kind}; add --model.kind seq2seq")
         return self
 
-
-def _largest_common_divisor(model: ModelConfig) -> int:
-    import math
-
-    return math.gcd(model.look_back, model.horizon)
+    @property
+    def segment_length(self) -> int:
+        """Steps of a segment: as set, or the horizon in equal parts of at most 24 steps."""
+        return self.segment or math.ceil(self.horizon / math.ceil(self.horizon / LONGEST_SEGMENT))
 
 
 class Config(ConfigModel):
