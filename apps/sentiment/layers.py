@@ -5,6 +5,7 @@ from keras import ops
 
 from apps.sentiment.preprocessing import NO_PHRASE_ID
 from apps.sentiment.vocabulary import PAD_ID, UNKNOWN_ID
+from common.layers import random_uniform
 
 
 @keras.saving.register_keras_serializable(package="unroll")
@@ -37,7 +38,7 @@ class WordDropout(keras.layers.Layer):
         if not training or not self.rate:
             return token_ids
         words = token_ids[:, :, 0]  # [batch, time]
-        dropped = keras.random.uniform(ops.shape(words), seed=self.seed_generator) < self.rate
+        dropped = random_uniform(ops.shape(words), self.seed_generator) < self.rate
         columns = [ops.where(ops.logical_and(dropped, words != PAD_ID), UNKNOWN_ID, words)]
         broken = dropped  # phrases that hold a replaced word
         for column in range(1, token_ids.shape[-1]):

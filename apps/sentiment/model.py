@@ -10,7 +10,7 @@ from apps.sentiment.config import Config
 from apps.sentiment.layers import PhraseEmbedding, ScaledSum, WordDropout
 from apps.sentiment.preprocessing import Preprocessor
 from apps.sentiment.vocabulary import PAD_ID
-from common.layers import Bidirectional, SequencePooling
+from common.layers import Bidirectional, Dropout, SequencePooling
 from common.layers.by_name import LAYERS
 
 
@@ -36,7 +36,7 @@ def build_model(config: Config, preprocessor: Preprocessor) -> keras.Model:
         phrases = PhraseEmbedding(preprocessor.phrase_count, settings.embedding_dim, name="phrase_embedding")
         vectors = keras.layers.Add(name="words_and_phrases")([vectors, phrases(kept[:, :, 1:])])
     # The same features are dropped at every step: single ones would be guessed from their neighbours.
-    drop = keras.layers.SpatialDropout1D(settings.embedding_dropout, seed=seed, name="embedding_dropout")
+    drop = Dropout(settings.embedding_dropout, noise_shape=(None, 1, None), seed=seed, name="embedding_dropout")
     vectors = drop(vectors)  # [batch, time, embedding_dim]
 
     sequence = vectors
@@ -47,7 +47,7 @@ def build_model(config: Config, preprocessor: Preprocessor) -> keras.Model:
         # What needs no order need not go through the recurrent layers (Lai et al. 2015; Joulin et al. 2017).
         bag = SequencePooling("sqrtn", name="bag")(vectors, mask=mask)
         pooled = keras.layers.Concatenate(name="pooling_and_bag")([pooled, bag])
-    pooled = keras.layers.Dropout(settings.dropout, seed=seed, name="dropout")(pooled)
+    pooled = Dropout(settings.dropout, seed=seed, name="dropout")(pooled)
     logits = keras.layers.Dense(len(preprocessor.label_names), dtype="float32", name="logits")(pooled)
     return keras.Model({"token_ids": token_ids}, logits, name="network")
 

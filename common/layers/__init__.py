@@ -4,6 +4,7 @@ from common.layers.additive_attention import AdditiveAttention
 from common.layers.attention_cell import AttentionCell
 from common.layers.attention_rnn import AttentionRNN
 from common.layers.bidirectional import Bidirectional
+from common.layers.dropout import Dropout, random_uniform
 from common.layers.gru import GRU, GRUCell
 from common.layers.indrnn import IndRNN, IndRNNCell
 from common.layers.keras_conversion import from_keras, to_keras
@@ -40,6 +41,7 @@ __all__ = [
     "AttentionCell",
     "AttentionRNN",
     "Bidirectional",
+    "Dropout",
     "GRUCell",
     "IndRNN",
     "IndRNNCell",
@@ -68,6 +70,7 @@ __all__ = [
     "TimeReversed",
     "from_keras",
     "from_torch",
+    "random_uniform",
     "reverse_sequence",
     "to_keras",
     "to_torch",

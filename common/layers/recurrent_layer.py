@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from common.layers.backend import random_uniform
 from common.layers.dropout import check_fraction, check_mode, dropout_mask
 from common.layers.keras_arguments import without_keras_only
 from common.layers.masks import fits, mask_of_steps
@@ -247,7 +248,7 @@ class RecurrentLayer(keras.layers.Layer):
             return tuple(ops.full((1, 1, 1), fraction, dtype) for fraction in self.zoneout)
         time, batch = ops.shape(sequence)[:2]
         return tuple(
-            ops.cast(keras.random.uniform((time, batch, size), seed=self.seed_generator) < fraction, dtype)
+            ops.cast(random_uniform((time, batch, size), self.seed_generator) < fraction, dtype)
             for fraction, size in zip(self.zoneout, self.cell.state_sizes)
         )
 

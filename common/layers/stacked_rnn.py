@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 from common.layers.bidirectional import Bidirectional
-from common.layers.dropout import check_fraction, check_mode
+from common.layers.dropout import Dropout, check_fraction, check_mode
 from common.layers.pooling import SequencePooling
 from common.layers.recurrent_layer import RecurrentLayer
 from common.layers.sequence_wrapper import SequenceWrapper, output_shape, returns_sequences, returns_state, state_sizes
@@ -76,10 +76,10 @@ class StackedRNN(SequenceWrapper):
         if layer_norm not in LAYER_NORMS:
             self.refuse("layer_norm", layer_norm, f"one of {LAYER_NORMS}")
         self.dropout, self.dropout_mode, self.layer_norm, self.seed = dropout, dropout_mode, layer_norm, seed
-        drop = keras.layers.SpatialDropout1D if dropout_mode == "variational" else keras.layers.Dropout
+        noise_shape = (None, 1, None) if dropout_mode == "variational" else None
         seeds = [None if seed is None else seed + index for index in range(len(self.layers))]
         policy = self.dtype_policy
-        self.dropouts = [drop(dropout, seed=each, dtype=policy) for each in seeds[1:]] if dropout else []
+        self.dropouts = [Dropout(dropout, noise_shape, each, dtype=policy) for each in seeds[1:]] if dropout else []
         self.last_step = SequencePooling("last", dtype=policy, name="last_step")
         count = len(self.layers) if layer_norm else 0
         self.norms = [keras.layers.LayerNormalization(dtype=policy, name=f"norm_{index}") for index in range(count)]

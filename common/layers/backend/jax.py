@@ -1,6 +1,7 @@
 """The JAX side of `common.layers.backend`; the contracts are those of the TensorFlow side."""
 
 import jax
+import keras
 
 
 def scan(body, carry, xs, length, outputs_like, reverse=False):
@@ -32,3 +33,8 @@ def with_gradient(forward, backward, operands):
 
     run.defvjp(run_forward, run_backward)
     return run(operands)
+
+
+def random_uniform(shape, seed_generator):
+    """See `common.layers.backend.tensorflow.random_uniform`."""
+    return keras.random.uniform(shape, seed=seed_generator)

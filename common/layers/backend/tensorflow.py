@@ -92,3 +92,13 @@ def with_gradient(forward, backward, operands):
         return outputs, gradient
 
     return run(*keras.tree.flatten(operands))
+
+
+def random_uniform(shape, seed_generator):
+    """Random numbers from 0 to below 1, float32 of `shape`; the same with XLA and without.
+
+    `keras.random.uniform` leaves the algorithm to TensorFlow, whose choice under XLA on CPU takes some hundred times as
+    long as this one (`python -m benchmarks.dropout`).
+    """
+    seed = tf.cast(seed_generator.next(), tf.int32)
+    return tf.random.stateless_uniform(shape, seed, alg="philox")

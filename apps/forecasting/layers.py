@@ -1,0 +1,192 @@
+"""The layers of forecasting that Keras and `common.layers` do not have."""
+
+import keras
+from keras import ops
+
+from common.layers.cell import GatedCell
+
+
+@keras.saving.register_keras_serializable(package="unroll")
+class WindowStatistics(keras.layers.Layer):
+    """What is taken out of each look-back and put back into the forecast, so that the network need not know where a series stands.
+
+    Args:
+        kind: `last`: shift by the last value; `standard`: shift by the mean, divide by the standard deviation; `scale`:
+            divide by the mean absolute value, plus 1 of the unit in which the values are given; `none`.
+
+    Call arguments:
+        values: float `[batch, time, targets]`.
+
+    Returns:
+        Shift and scale, each float `[batch, 1, targets]`.
+
+    Reference:
+        Lin et al. 2023, "SegRNN", arXiv:2308.11200, for `last`; Kim et al. 2022, "Reversible instance normalization", for
+        `standard`; Salinas et al. 2017, "DeepAR", arXiv:1704.04110, for `scale`.
+    """
+
+    def __init__(self, kind, **kwargs):
+        super().__init__(**kwargs)
+        self.kind = kind
+
+    def call(self, values):
+        zero = ops.zeros_like(values[:, -1:])
+        if self.kind == "last":
+            return values[:, -1:], zero + 1
+        if self.kind == "standard":
+            mean = ops.mean(values, axis=1, keepdims=True)
+            return mean, ops.sqrt(ops.mean(ops.square(values - mean), axis=1, keepdims=True) + 1e-5)
+        if self.kind == "scale":
+            return zero, ops.mean(ops.abs(values), axis=1, keepdims=True) + 1e-3
+        return zero, zero + 1
+
+    def compute_output_shape(self, values_shape):
+        shape = (values_shape[0], 1, values_shape[2])
+        return shape, shape
+
+    def get_config(self):
+        return {**super().get_config(), "kind": self.kind}
+
+
+@keras.saving.register_keras_serializable(package="unroll")
+class ParallelDecoding(keras.layers.Layer):
+    """Reads segments one after the other, then makes one step to each segment of the future, to all of them at once.
+
+    No forecast segment waits for the one before, so no error is passed on. What is the same for all segments is computed
+    once: the recurrent product of the last state.
+
+    Args:
+        layer: a recurrent layer of `common.layers`; its cell makes the steps of both.
+
+    Call arguments:
+        segments: float `[batch, channels, past segments, features]`.
+        queries: float `[batch or 1, channels, future segments, features]`, which segment is asked for.
+
+    Returns:
+        float `[batch, channels, future segments, units]`.
+
+    Reference:
+        Lin et al. 2023, "SegRNN: Segment recurrent neural network for long-term time series forecasting",
+        arXiv:2308.11200.
+    """
+
+    def __init__(self, layer, **kwargs):
+        super().__init__(**kwargs)
+        self.layer = layer
+        self.layer.return_sequences, self.layer.return_state = False, True
+
+    def build(self, segments_shape, queries_shape):
+        batch, _, time, features = segments_shape
+        self.layer.build((batch, time, features))
+
+    def call(self, segments, queries, training=None):
+        batch, channels, time, features = ops.shape(segments)
+        rows = ops.reshape(segments, (batch * channels, time, features))
+        _, *states = self.layer(rows, training=training)
+        cell = self.layer.cell
+        steps = queries.shape[2]
+        states = [ops.reshape(state, (batch, channels, 1, state.shape[-1])) for state in states]
+
+        def to_rows(values):
+            values = ops.broadcast_to(values, (batch, channels, steps, values.shape[-1]))
+            return ops.reshape(values, (batch * channels * steps, values.shape[-1]))
+
+        if type(cell).call is GatedCell.call:
+            recurrent, matrix, bias = 0.0, cell.recurrent_matrix(), cell.recurrent_bias()
+            if matrix is not None:
+                recurrent = ops.matmul(states[0], ops.cast(matrix, states[0].dtype))
+                recurrent = to_rows(recurrent if bias is None else recurrent + ops.cast(bias, recurrent.dtype))
+            projected = to_rows(cell.project(ops.cast(queries, cell.compute_dtype)))
+            new_state = cell.gates(ops.cast(projected, cell.state_dtype), recurrent, tuple(map(to_rows, states)))
+            outputs = cell.output(new_state)
+        else:  # a cell that reads more than the present input
+            outputs, _ = cell(to_rows(queries), list(map(to_rows, states)))
+        return ops.reshape(ops.cast(outputs, self.compute_dtype), (batch, channels, steps, cell.output_size))
+
+    def compute_output_shape(self, segments_shape, queries_shape):
+        return (*segments_shape[:2], queries_shape[2], self.layer.output_size)
+
+    def get_config(self):
+        return {**super().get_config(), "layer": keras.saving.serialize_keras_object(self.layer)}
+
+    @classmethod
+    def from_config(cls, config):
+        return cls(**{**config, "layer": keras.saving.deserialize_keras_object(config["layer"])})
+
+
+@keras.saving.register_keras_serializable(package="unroll")
+class Positions(keras.layers.Layer):
+    """A vector for each future segment of each channel: half of it says which segment, half which channel.
+
+    Args:
+        channels, segments: how many there are.
+        features: length of a vector.
+
+    Call arguments:
+        inputs: anything; only there to make the layer part of a network.
+
+    Returns:
+        float `[1, channels, segments, features]`.
+    """
+
+    def __init__(self, channels, segments, features, **kwargs):
+        super().__init__(**kwargs)
+        self.channels = channels
+        self.segments = segments
+        self.features = features
+
+    def build(self, inputs_shape):
+        of_channel = self.features // 2 if self.channels > 1 else 0
+        self.segment = self.add_weight((self.segments, self.features - of_channel), "random_normal", name="segment")
+        self.channel = (
+            self.add_weight((self.channels, of_channel), "random_normal", name="channel") if of_channel else None
+        )
+
+    def call(self, inputs):
+        shape = (1, self.channels, self.segments)
+        segment = ops.broadcast_to(self.segment, (*shape, self.segment.shape[-1]))
+        if self.channel is None:
+            return ops.cast(segment, self.compute_dtype)
+        channel = ops.broadcast_to(ops.expand_dims(self.channel, 1), (*shape, self.channel.shape[-1]))
+        return ops.cast(ops.concatenate([segment, channel], axis=-1), self.compute_dtype)
+
+    def compute_output_shape(self, inputs_shape):
+        return (1, self.channels, self.segments, self.features)
+
+    def get_config(self):
+        config = {"channels": self.channels, "segments": self.segments, "features": self.features}
+        return {**super().get_config(), **config}
+
+
+@keras.saving.register_keras_serializable(package="unroll")
+class AscendingQuantiles(keras.layers.Layer):
+    """Quantiles that cannot cross: the median, and steps up and down from it that are never negative.
+
+    Args:
+        median: int, which of the quantiles is the median.
+
+    Call arguments:
+        values: float `[..., quantiles]`.
+
+    Returns:
+        float `[..., quantiles]`, ascending.
+    """
+
+    def __init__(self, median, **kwargs):
+        super().__init__(**kwargs)
+        self.median = median
+
+    def call(self, values):
+        below, middle, above = ops.split(values, [self.median, self.median + 1], axis=-1)
+        parts = [middle]
+        if self.median:
+            parts.insert(0, middle - ops.flip(ops.cumsum(ops.flip(ops.softplus(below), -1), axis=-1), -1))
+        if self.median + 1 < values.shape[-1]:
+            parts.append(middle + ops.cumsum(ops.softplus(above), axis=-1))
+        return ops.concatenate(parts, axis=-1)
+
+    def compute_output_shape(self, values_shape):
+        return values_shape
+
+    def get_config(self):
+        return {**super().get_config(), "median": self.median}

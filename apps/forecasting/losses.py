@@ -1,0 +1,46 @@
+"""What a forecast is trained by, on standardised values."""
+
+import keras
+from keras import ops
+
+
+def pinball_loss(quantiles):
+    """The mean over levels of `max(q·(y - ŷ), (q - 1)·(y - ŷ))`, whose minimum is the quantile of level q.
+
+    Args:
+        quantiles: list of float, the levels.
+
+    Returns:
+        A function of truth float `[batch, horizon, targets]` and forecast float `[batch, horizon, targets, quantiles]` that
+        returns float `[batch]`.
+
+    Reference:
+        Koenker and Bassett 1978, "Regression quantiles".
+    """
+
+    def loss(truth, forecast):
+        levels = ops.convert_to_tensor(quantiles, dtype=forecast.dtype)
+        error = ops.cast(truth, forecast.dtype)[..., None] - forecast
+        return ops.mean(ops.maximum(levels * error, (levels - 1) * error), axis=(1, 2, 3))
+
+    return loss
+
+
+def point_loss(name):
+    """`mse`, `mae` or `huber` (which is squared below an error of 1, and linear above).
+
+    Returns:
+        A function of truth float `[batch, horizon, targets]` and forecast float `[batch, horizon, targets, 1]` that
+        returns float `[batch]`.
+    """
+    functions = {
+        "mse": keras.losses.mean_squared_error,
+        "mae": keras.losses.mean_absolute_error,
+        "huber": keras.losses.huber,
+    }
+
+    def loss(truth, forecast):
+        rows = (ops.shape(forecast)[0], -1)
+        return functions[name](ops.reshape(truth, rows), ops.reshape(forecast, rows))
+
+    return loss

@@ -1,0 +1,173 @@
+"""From raw measurements to what the network reads, and forecasts back to the units of the data: the same graph in training
+and in the SavedModel.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from apps.forecasting.config import Config
+from apps.forecasting.series import Columns, SeriesSet
+from common.files import reading
+
+# Seconds; a period is shown to the model if steps are shorter than half of it, and the training data hold it twice.
+PERIODS = {"day": 86_400, "week": 604_800, "year": 31_556_952}
+
+
+class Preprocessor(tf.Module):
+    """Standardises every column by what the training rows say, and adds the calendar.
+
+    Args:
+        calendar: whether times become features, where there are times.
+        look_back, horizon: steps.
+        quantiles: the levels of the forecast quantiles.
+        teacher: whether the network reads the true values of the horizon while it trains (deepar).
+
+    Call arguments:
+        history: float32 `[batch, time, columns]`, raw, in the order of `columns.names`.
+        future: float32 `[batch, horizon, known]`, raw, if there are known covariates.
+        history_time, future_time: int64 `[batch, time]` and `[batch, horizon]`, seconds since 1970, if there is a calendar.
+
+    Returns:
+        `history` float32 `[batch, time, columns + calendar]` and, if anything is known of the time to come, `future` float32
+        `[batch, horizon, known + calendar]`.
+    """
+
+    def __init__(self, calendar: bool, look_back: int, horizon: int, quantiles, teacher: bool = False):
+        super().__init__(name="preprocessor")
+        self.calendar = calendar
+        self.look_back = look_back
+        self.horizon = horizon
+        self.quantiles = tuple(quantiles)
+        self.teacher = teacher
+        self.columns = Columns(())
+        self.frequency: str | None = None
+        self.periods: tuple[int, ...] = ()
+
+    @classmethod
+    def from_config(cls, config: Config) -> Preprocessor:
+        """The preprocessor of an application's configuration, not adapted yet."""
+        model = config.model
+        return cls(model.calendar, model.look_back, model.horizon, model.quantiles, model.kind == "deepar")
+
+    def adapt(self, train: SeriesSet) -> None:
+        """Learns mean and standard deviation of each column, and which periods of the calendar help, from the training rows.
+
+        A column that never changes keeps its value as mean, and 1 as standard deviation.
+        """
+        values = np.concatenate([each.values for each in train.series])
+        mean, std = values.mean(axis=0), values.std(axis=0)
+        constant = std <= 1e-9 * np.maximum(1, np.abs(mean))
+        periods = ()
+        times = [each.times for each in train.series if each.times is not None and len(each.times) > 1]
+        if self.calendar and times:
+            seconds = [each.astype("datetime64[s]").astype(np.int64) for each in times]
+            span = max(each[-1] - each[0] for each in seconds)
+            step = float(np.median(np.concatenate([np.diff(each) for each in seconds])))
+            periods = tuple(period for period in PERIODS.values() if 2 * step < period and 2 * period <= span)
+        self._set(train.columns, train.frequency, periods, mean, np.where(constant, 1.0, std))
+
+    def _set(self, columns, frequency, periods, mean, std):
+        self.columns, self.frequency, self.periods = columns, frequency, tuple(periods)
+        self.mean, self.std = np.asarray(mean, np.float64), np.asarray(std, np.float64)
+
+    @property
+    def known_size(self) -> int:
+        """Features that are known of the time to come, those of the calendar included."""
+        return len(self.columns.known) + 2 * len(self.periods)
+
+    @property
+    def history_size(self) -> int:
+        """Features of a step of the past."""
+        return len(self.columns) + 2 * len(self.periods)
+
+    def __call__(self, history, future=None, history_time=None, future_time=None):
+        inputs = {"history": self._with_calendar(self.standardise(history), history_time)}
+        if self.known_size:
+            known = [] if future is None else [self._standardised_known(future)]
+            known += [] if future_time is None else [self._calendar(future_time)]
+            inputs["future"] = tf.concat(known, axis=-1)
+        return inputs
+
+    def prepare(self, raw):
+        """What `fit` reads of raw windows, as `Windows` cuts them out with all columns: inputs, and standardised targets
+        float32 `[batch, horizon, targets]`."""
+        future, targets = raw["future"], len(self.columns.targets)
+        known = future[:, :, len(self.columns) - len(self.columns.known) :] if self.columns.known else None
+        times = [raw.get(name) if self.periods else None for name in ("history_time", "future_time")]
+        inputs = self(raw["history"], known, *times)
+        truth = self.standardise(future)[:, :, :targets]
+        if self.teacher:
+            inputs["future_targets"] = truth
+        return inputs, truth
+
+    def standardise(self, values):
+        """Raw float32 `[..., columns]` to values of mean 0 and standard deviation 1."""
+        return (values - tf.constant(self.mean, tf.float32)) / tf.constant(self.std, tf.float32)
+
+    def _standardised_known(self, future):
+        first = len(self.columns) - len(self.columns.known)
+        mean, std = self.mean[first:], self.std[first:]
+        return (future - tf.constant(mean, tf.float32)) / tf.constant(std, tf.float32)
+
+    def _with_calendar(self, values, times):
+        return values if times is None else tf.concat([values, self._calendar(times)], axis=-1)
+
+    def _calendar(self, times):
+        """Where in each period a time stands, as a point on a circle: int64 `[batch, time]` to float32 `[batch, time, 2·periods]`."""
+        angles = [tf.cast(times % period, tf.float32) * (2 * math.pi / period) for period in self.periods]
+        return tf.stack([function(angle) for angle in angles for function in (tf.sin, tf.cos)], axis=-1)
+
+    def invert(self, outputs):
+        """Forecasts in the units of the data, from standardised ones.
+
+        Args:
+            outputs: `forecast` float32 `[batch, horizon, targets]`, `quantiles` float32 `[batch, horizon, targets, quantiles]`.
+        """
+        targets = len(self.columns.targets)
+        mean, std = (tf.constant(each[:targets], tf.float32) for each in (self.mean, self.std))
+        return {
+            "forecast": outputs["forecast"] * std + mean,
+            "quantiles": outputs["quantiles"] * std[:, None] + mean[:, None],
+        }
+
+    def save(self, directory) -> None:
+        """Writes `preprocessor.json`."""
+        columns = self.columns
+        content = {
+            "calendar": self.calendar,
+            "look_back": self.look_back,
+            "horizon": self.horizon,
+            "quantiles": self.quantiles,
+            "teacher": self.teacher,
+            "columns": {"targets": columns.targets, "past": columns.past, "known": columns.known},
+            "frequency": self.frequency,
+            "periods": self.periods,
+            "mean": self.mean.tolist(),
+            "std": self.std.tolist(),
+        }
+        Path(directory, "preprocessor.json").write_text(
+            json.dumps(content, ensure_ascii=False, indent=1), encoding="utf-8"
+        )
+
+    @classmethod
+    def load(cls, directory) -> Preprocessor:
+        """Reads what `save` wrote.
+
+        Raises:
+            UserError: the file is missing or damaged.
+        """
+        path = Path(directory, "preprocessor.json")
+        with reading(path, "put it back from a copy, or train a new run"):
+            content = json.loads(path.read_text(encoding="utf-8"))
+            arguments = [content[name] for name in ("calendar", "look_back", "horizon", "quantiles", "teacher")]
+            preprocessor = cls(*arguments)
+            columns = Columns(**{name: tuple(names) for name, names in content["columns"].items()})
+            learned = [content[name] for name in ("frequency", "periods", "mean", "std")]
+        preprocessor._set(columns, *learned)
+        return preprocessor

@@ -1,0 +1,78 @@
+"""SegRNN: reads the past by segments instead of steps, and writes all segments of the future at once."""
+
+import math
+
+import keras
+from keras import ops
+
+from apps.forecasting.layers import ParallelDecoding, Positions, WindowStatistics
+from common.layers import Dropout
+from common.layers.by_name import LAYERS
+
+
+def segrnn(settings, sizes, seed):
+    """A network of standardised windows.
+
+    Args:
+        settings: `ModelConfig`.
+        sizes: `Sizes` of what goes in and out.
+        seed: int, of the dropout.
+
+    Returns:
+        A `keras.Model` from `history` float `[batch, look_back, features]` and, if anything is known, `future` float
+        `[batch, horizon, known]` to float32 `[batch, horizon, targets, outputs]`.
+
+    Reference:
+        Lin et al. 2023, "SegRNN: Segment recurrent neural network for long-term time series forecasting", arXiv:2308.11200.
+        Its channels share one network (`channels shared`). Covariates and mixed channels are ours: each segment then holds
+        them, too.
+    """
+    width, units = settings.segment_length, settings.units
+    past_segments, future_segments = math.ceil(settings.look_back / width), math.ceil(settings.horizon / width)
+    shared = settings.channels == "shared"
+    channels = sizes.targets if shared else 1
+    inputs = sizes.inputs()
+    history = inputs["history"]
+
+    targets, covariates = ops.split(history, [sizes.targets], axis=-1)
+    shift, scale = WindowStatistics(settings.normalization, name="window_statistics")(targets)
+    targets = (targets - shift) / scale
+    own = (
+        ops.transpose(targets, (0, 2, 1))[..., None] if shared else targets[:, None]
+    )  # [batch, channels, time, features]
+    segments = keras.layers.Dense(units, name="segment")(into_segments(own, past_segments, width, at_front=True))
+    if sizes.features > sizes.targets:
+        of_covariates = into_segments(covariates[:, None], past_segments, width, at_front=True)
+        segments = segments + keras.layers.Dense(units, use_bias=False, name="covariates")(of_covariates)
+    segments = ops.relu(segments)  # [batch, channels, past segments, units]
+
+    queries = Positions(channels, future_segments, units, name="positions")(segments)
+    if sizes.known:
+        of_known = into_segments(inputs["future"][:, None], future_segments, width, at_front=False)
+        queries = queries + keras.layers.Dense(units, use_bias=False, name="known")(of_known)
+
+    decoded = ParallelDecoding(LAYERS[settings.cell](units, seed=seed, name="cell"), name=settings.cell)(
+        segments, queries
+    )
+    decoded = Dropout(settings.dropout, seed=seed, name="dropout")(decoded)
+    outputs = keras.layers.Dense(width * sizes.targets // channels * sizes.outputs, dtype="float32", name="outputs")(
+        decoded
+    )
+    # [batch, channels, future segments, width·(targets of a channel)·outputs] -> [batch, horizon, targets, outputs]
+    outputs = ops.reshape(outputs, (-1, channels, future_segments * width, sizes.targets // channels, sizes.outputs))
+    outputs = ops.transpose(outputs, (0, 2, 1, 3, 4))[:, : settings.horizon]
+    outputs = ops.reshape(outputs, (-1, settings.horizon, sizes.targets, sizes.outputs))
+    outputs = sizes.head(outputs) * scale[..., None] + shift[..., None]
+    return keras.Model(inputs, outputs, name="network")
+
+
+def into_segments(values, count, width, at_front):
+    """Cuts time into segments, filled up with the value at the end that is cut: float `[batch, channels, time, features]` to
+    `[batch, channels, count, width·features]`."""
+    _, channels, time, features = values.shape
+    missing = count * width - time
+    if missing and at_front:
+        values = ops.concatenate([ops.repeat(values[:, :, :1], missing, axis=2), values], axis=2)
+    elif missing:
+        values = ops.concatenate([values, ops.repeat(values[:, :, -1:], missing, axis=2)], axis=2)
+    return ops.reshape(values, (-1, channels, count, width * features))

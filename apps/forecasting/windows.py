@@ -1,0 +1,100 @@
+"""Windows over series, cut out on the fly: a million rows never become a million windows in memory.
+
+Stands between the series and `fit`. The order of the windows is a pure function of seed and step, so a run that was
+interrupted goes on with exactly the batches it would have seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from apps.forecasting.series import SeriesSet
+
+
+class Windows:
+    """All windows of a set of series, in batches.
+
+    A window is `look_back` steps that are looked at and `horizon` steps that are forecast, without a gap. Those of a series
+    with context begin to forecast at its first row that is not context.
+
+    Args:
+        series: raw values.
+        preprocessor: adapted; its `prepare` makes of each batch of raw windows what the network reads.
+        look_back, horizon: steps.
+        batch_size: windows in a batch.
+        stride: take a window every so many steps.
+        seed: of the order.
+
+    Raises:
+        ValueError: if no series is long enough for one window.
+    """
+
+    def __init__(self, series: SeriesSet, preprocessor, look_back, horizon, batch_size, stride=1, seed=0):
+        self.look_back, self.horizon, self.stride, self.seed = look_back, horizon, stride, seed
+        self._preprocessor = preprocessor
+        firsts, counts, start = [], [], 0
+        for each in series.series:
+            first = max(look_back, each.context)  # row of the first forecast step
+            firsts.append(start + first)
+            counts.append(max(0, (len(each.values) - horizon - first) // stride + 1))
+            start += len(each.values)
+        self.count = sum(counts)
+        if not self.count:
+            raise ValueError(f"no series of {series.origin} has {look_back} + {horizon} rows")
+        self.counts = tuple(counts)
+        self.batch_size = min(batch_size, self.count)
+        self.steps_per_epoch = self.count // self.batch_size
+        self._firsts = tf.constant(firsts, tf.int64)
+        self._ends = tf.constant(np.cumsum(counts), tf.int64)  # of the windows of each series, among all
+        # [rows, columns] of all series below each other; no window crosses from one to the next.
+        self._values = tf.constant(np.concatenate([each.values for each in series.series]).astype(np.float32))
+        self._times = None
+        if series.series[0].times is not None:
+            times = [each.times.astype("datetime64[s]").astype(np.int64) for each in series.series]
+            self._times = tf.constant(np.concatenate(times))
+
+    def dataset(self, first_step: int = 0) -> tf.data.Dataset:
+        """Endless training batches from `first_step` on, counted over all epochs; an incomplete batch is left out."""
+        steps = tf.data.Dataset.range(first_step, np.iinfo(np.int64).max)
+        return steps.map(self._training_batch, num_parallel_calls=2, deterministic=True).prefetch(8)
+
+    def padded_lengths(self, epoch: int) -> Sequence[int]:
+        """The length of each training batch of an epoch: always the same."""
+        return [self.look_back] * self.steps_per_epoch
+
+    def evaluation_dataset(self) -> tf.data.Dataset:
+        """Each window once, in their order, with weights; the last batch is filled up by rows of weight 0."""
+        starts = tf.data.Dataset.range(0, self.count, self.batch_size)
+        return starts.map(self._evaluation_batch, num_parallel_calls=2, deterministic=True).prefetch(8)
+
+    def raw(self, indices: np.ndarray) -> dict[str, np.ndarray]:
+        """Raw windows: `history` float32 `[n, look_back, columns]`, `future` `[n, horizon, columns]`, and their times int64
+        `history_time`, `future_time` if the series have times."""
+        return {name: value.numpy() for name, value in self._raw(tf.constant(indices, tf.int64)).items()}
+
+    def _raw(self, indices):
+        series = tf.searchsorted(self._ends, indices, side="right")
+        before = tf.gather(tf.concat([[tf.constant(0, tf.int64)], self._ends], axis=0), series)
+        origins = tf.gather(self._firsts, series) + (indices - before) * self.stride
+        rows = origins[:, None] + tf.range(-self.look_back, self.horizon, dtype=tf.int64)[None, :]
+        values = tf.gather(self._values, rows)
+        raw = {"history": values[:, : self.look_back], "future": values[:, self.look_back :]}
+        if self._times is not None:
+            times = tf.gather(self._times, rows)
+            raw |= {"history_time": times[:, : self.look_back], "future_time": times[:, self.look_back :]}
+        return raw
+
+    def _training_batch(self, step):
+        epoch, position = step // self.steps_per_epoch, step % self.steps_per_epoch
+        places = position * self.batch_size + tf.range(self.batch_size, dtype=tf.int64)
+        seed = tf.stack([tf.constant(self.seed, tf.int64), epoch])
+        last = tf.constant(self.count - 1, tf.int64)
+        return self._preprocessor.prepare(self._raw(tf.random.experimental.index_shuffle(places, seed, last)))
+
+    def _evaluation_batch(self, start):
+        places = start + tf.range(self.batch_size, dtype=tf.int64)
+        inputs, targets = self._preprocessor.prepare(self._raw(tf.minimum(places, self.count - 1)))
+        return inputs, targets, tf.cast(places < self.count, tf.float32)
