@@ -5,17 +5,14 @@ The three sources end in the same `SeriesSet`, which is divided in time before a
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from apps.forecasting.columns import choose_columns
-from apps.forecasting.missing import fill, first_complete
 from apps.forecasting.series import Series, SeriesSet, SeriesSplits
+from apps.forecasting.splitting import split_in_time
 from common.errors import UserError
-
-_NAMES_SHOWN = 5  # of series, in a sentence
 
 
 def load_splits(config) -> SeriesSplits:
@@ -41,123 +38,6 @@ def load_splits(config) -> SeriesSplits:
         whole = whole.with_series([series.rows(0, data.limit) for series in whole.series])
     splits, more = split_in_time(whole, data, config.model.look_back, config.model.horizon)
     return SeriesSplits(**splits, cache=cache, notes=(*notes, *more))
-
-
-def split_in_time(whole: SeriesSet, data, look_back: int, horizon: int) -> tuple[dict[str, SeriesSet], tuple[str, ...]]:
-    """Divides each series by itself; see `load_splits`.
-
-    Args:
-        whole: series whose values may be NaN where a measurement is missing.
-        data: the configuration of the data.
-        look_back: rows of context before validation and test.
-        horizon: rows that a forecast covers.
-
-    Returns:
-        "train", "validation" and "test" to their series, and notes for the console.
-    """
-    notes = []
-    series, left_out = [], 0
-    for each in whole.series:
-        start = first_complete(each.values)
-        left_out += start
-        if start:
-            each = each.rows(start, len(each))
-        series.append(each)
-    if left_out:
-        notes.append(
-            f"{left_out:,} rows at the beginning of the series were left out, before every column had its first value."
-        )
-    parts = {"train": [], "validation": [], "test": []}
-    short, unused, filled = [], 0, 0
-    for each in series:
-        ends = split_ends(len(each), data)
-        if ends[2] > len(each) or ends[0] < look_back + horizon:
-            short.append(each)
-            continue
-        unused += len(each) - ends[2]
-        filled += int(np.isnan(each.values[: ends[2]]).sum())
-        each = Series(each.name, fill(each.values, ends, data.missing), each.times)
-        for name, start, end in zip(parts, (0, *ends), ends, strict=False):
-            if end - start >= horizon:
-                parts[name].append(each.rows(start, end, look_back))
-    if not all(parts.values()):
-        raise UserError(_too_short(whole, series, data, look_back, horizon))
-    if short:
-        notes.append(
-            f"{len(short):,} of {len(series):,} series were left out, because they have fewer than the "
-            f"{needed_rows(data, look_back, horizon):,} rows that look-back, horizon and split need: {_named(short)}."
-        )
-    for name in ("validation", "test"):
-        without = len(parts["train"]) - len(parts[name])
-        if without:
-            notes.append(f"{without:,} series have fewer than {horizon} rows for {name} and are not in it.")
-    if filled:
-        how = "repeating the last value" if data.missing == "forward" else "a straight line between their neighbours"
-        notes.append(f"{filled:,} missing values were filled by {how} (data.missing is {data.missing}).")
-    if unused:
-        notes.append(f"{unused:,} rows after those of the test are not used.")
-    return {name: whole.with_series(given) for name, given in parts.items()}, tuple(notes)
-
-
-def split_ends(rows: int, data) -> tuple[int, int, int]:
-    """The rows at which train, validation and test of a series of so many rows end; more than `rows` if it is too short."""
-    if data.train_rows is not None:
-        return (
-            data.train_rows,
-            data.train_rows + data.validation_rows,
-            data.train_rows + data.validation_rows + data.test_rows,
-        )
-    validation, test = round(rows * data.validation_fraction), round(rows * data.test_fraction)
-    return rows - validation - test, rows - test, rows
-
-
-def needed_rows(data, look_back: int, horizon: int) -> int:
-    """The fewest rows of a series with at least one window in each part."""
-    if data.train_rows is not None:
-        return data.train_rows + data.validation_rows + data.test_rows
-    rows = math.floor(
-        max(
-            (look_back + horizon) / (1 - data.validation_fraction - data.test_fraction),
-            horizon / data.validation_fraction,
-            horizon / data.test_fraction,
-        )
-    )
-    rows = max(rows - 2, 1)
-    while True:
-        train, validation, test = split_ends(rows, data)
-        if train >= look_back + horizon and min(validation - train, test - validation) >= horizon:
-            return rows
-        rows += 1
-
-
-def _too_short(whole: SeriesSet, series: Sequence[Series], data, look_back: int, horizon: int) -> str:
-    longest = max(map(len, series))
-    have = f"{'has' if len(series) == 1 else 'has series of at most'} {longest:,} rows"
-    if data.limit is not None and longest == data.limit:
-        have = f"is cut to {longest:,} rows by data.limit"
-    if data.train_rows is not None:
-        for option, needs, part in (
-            ("train_rows", look_back + horizon, "look-back and horizon"),
-            ("validation_rows", horizon, "the horizon"),
-            ("test_rows", horizon, "the horizon"),
-        ):
-            if getattr(data, option) < needs:
-                return f"data.{option} is {getattr(data, option)}, but {part} need {needs}; raise it or shorten the horizon."
-    needed = needed_rows(data, look_back, horizon)
-    lengths = (
-        "data.train_rows, data.validation_rows and data.test_rows"
-        if data.train_rows is not None
-        else f"a look-back of {look_back} and a horizon of {horizon} (with "
-        f"{data.validation_fraction:g} of the rows for validation and {data.test_fraction:g} for the test)"
-    )
-    return f"{whole.origin} {have}, but {lengths} need at least {needed:,} rows; give more rows" + (
-        " or shorten --model.look_back or --model.horizon." if data.train_rows is None else " or ask for fewer."
-    )
-
-
-def _named(series: Sequence[Series]) -> str:
-    names = ", ".join(repr(each.name) for each in series[:_NAMES_SHOWN])
-    return names + (f" and {len(series) - _NAMES_SHOWN:,} more" if len(series) > _NAMES_SHOWN else "")
 
 
 def _load_files(data) -> tuple[SeriesSet, None, tuple[str, ...]]:

@@ -68,6 +68,9 @@ def _columns(table: Table, data, identifiers: str | None, time: str | None) -> t
         default = ()
     elif TARGET in available:
         default = (TARGET,)
+        unused = [name for name in available if name not in (TARGET, *(data.past or ()), *data.known)]
+        if unused:
+            notes.append(f"Columns that are not used, because no setting names them: {shown(unused)}.")
     else:
         named = {*(data.past or ()), *data.known}
         shares = {name: share_of_numbers(table, name) for name in available if name not in named}

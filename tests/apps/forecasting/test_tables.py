@@ -55,7 +55,8 @@ def test_long_is_recognised_and_series_keep_their_names_and_order(tmp_path):
     )
     whole, notes = read(write(tmp_path, text))
     assert [series.name for series in whole.series] == ["NA", "007"]
-    assert whole.columns.targets == ("y",) and whole.frequency == "D" and notes == ()
+    assert whole.columns.targets == ("y",) and whole.frequency == "D"
+    assert len(notes) == 1 and "not used" in notes[0] and "'price'" in notes[0]
     np.testing.assert_array_equal(whole.series[1].values[:, 0], [21, 22, 23])
     whole, _ = read(write(tmp_path, text), known=["price"])
     assert whole.columns.known == ("price",) and whole.series[0].values.shape == (3, 2)
