@@ -58,6 +58,19 @@ def _load_bundled(data) -> tuple[SeriesSet, str, tuple[str, ...]]:
     return _one_series(columns, data, origin, "h", TARGETS), str(builder.data_dir), (TIMES_NOTE,)
 
 
+def _load_catalogue(data) -> tuple[SeriesSet, str, tuple[str, ...]]:
+    from apps.forecasting.catalogue_sets import SETS, on_regular_steps
+    from apps.forecasting.frequency import seconds_of
+    from common.data.catalogue import load_example, make_folder
+
+    chosen = SETS[data.name]
+    builder = chosen.builder(config=chosen.configuration, data_dir=str(make_folder(data.cache_dir)))
+    origin = f"{data.name} (tfds)"
+    columns = load_example(builder, "series", origin=origin)
+    columns, notes = on_regular_steps(columns, seconds_of(chosen.frequency), origin)
+    return _one_series(columns, data, origin, chosen.frequency, chosen.targets), str(builder.data_dir), notes
+
+
 def _one_series(
     arrays: Mapping[str, np.ndarray], data, origin: str, frequency: str, targets: Sequence[str]
 ) -> SeriesSet:
@@ -72,4 +85,4 @@ def _one_series(
     return SeriesSet((Series("", values, times),), columns, frequency, origin)
 
 
-_SOURCES = {"bundled": _load_bundled, "files": _load_files}
+_SOURCES = {"bundled": _load_bundled, "tfds": _load_catalogue, "files": _load_files}

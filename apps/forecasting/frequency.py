@@ -86,7 +86,7 @@ def positions(times: np.ndarray, frequency: str) -> np.ndarray:
     Raises:
         IrregularTimesError: a time that no whole number of steps leads to.
     """
-    seconds = _seconds(pd.tseries.frequencies.to_offset(frequency))
+    seconds = seconds_of(frequency)
     if seconds is not None:
         steps, rest = np.divmod((times - times[0]).astype(np.int64), seconds)
         if rest.any():
@@ -104,7 +104,7 @@ def positions(times: np.ndarray, frequency: str) -> np.ndarray:
 
 def times_from(first: np.datetime64, frequency: str, count: int) -> np.ndarray:
     """`count` times from `first` on, which is one of them: datetime64[s] `[count]`."""
-    seconds = _seconds(pd.tseries.frequencies.to_offset(frequency))
+    seconds = seconds_of(frequency)
     if seconds is not None:
         return first.astype("datetime64[s]") + np.arange(count) * np.timedelta64(seconds, "s")
     return _range(first, frequency, periods=count)
@@ -113,6 +113,11 @@ def times_from(first: np.datetime64, frequency: str, count: int) -> np.ndarray:
 def next_times(last: np.datetime64, frequency: str, count: int) -> np.ndarray:
     """The `count` times after `last`, one step each: datetime64[s] `[count]`. What a forecast is for."""
     return times_from(last, frequency, count + 1)[1:]
+
+
+def seconds_of(frequency: str) -> int | None:
+    """The length of a step that always has the same, in seconds; None for months and the like."""
+    return _seconds(pd.tseries.frequencies.to_offset(frequency))
 
 
 def _range(first: np.datetime64, frequency: str, **end) -> np.ndarray:
