@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import absl.logging
 import numpy as np
 import requests
 import tensorflow as tf
@@ -127,7 +128,7 @@ def load_builder(
         UserError: as for `load_catalogue`.
     """
     _check_features(builder, text_key, label_key, origin)
-    _prepare(builder, origin, quiet)
+    prepare(builder, origin, quiet)
     available = list(builder.info.splits)
     if "train" not in available:
         raise UserError(f"{origin} has no split 'train', only {', '.join(available) or 'nothing'}; choose another set.")
@@ -198,7 +199,45 @@ def _kind(feature: tfds.features.FeatureConnector) -> str:
     return type(feature).__name__ + (f" of {np.dtype(dtype).name}" if isinstance(feature, tfds.features.Tensor) else "")
 
 
-def _prepare(builder: tfds.core.DatasetBuilder, origin: str, quiet: bool) -> None:
+def load_example(
+    builder: tfds.core.DatasetBuilder, split: str, *, origin: str, quiet: bool = False
+) -> dict[str, np.ndarray]:
+    """Prepares the data of a builder unless that was done before, and reads the only example of a split.
+
+    For sets that are one table: each feature is a column.
+
+    Args:
+        builder: made with an explicit `data_dir`.
+        split: name of the split.
+        origin: what to call the data for people.
+        quiet: no progress bars and messages of TFDS; for data that download nothing.
+
+    Returns:
+        Name of each feature to its value, in the order of the features.
+
+    Raises:
+        UserError: the data cannot be downloaded, prepared or read.
+    """
+    prepare(builder, origin, quiet)
+    # TFDS warns of its own use of a deprecated property when it decodes arrays that are stored as bytes.
+    verbosity = absl.logging.get_verbosity()
+    absl.logging.set_verbosity(absl.logging.ERROR)
+    try:
+        dataset = builder.as_dataset(split=split, read_config=tfds.ReadConfig(try_autocache=False))
+        example = next(iter(tfds.as_numpy(dataset)))
+    except (OSError, tf.errors.OpError) as error:
+        raise UserError(_unreadable(builder, origin, error)) from error
+    finally:
+        absl.logging.set_verbosity(verbosity)
+    return {name: example[name] for name in builder.info.features}
+
+
+def prepare(builder: tfds.core.DatasetBuilder, origin: str, quiet: bool) -> None:
+    """Downloads and prepares the data of a builder unless that was done before.
+
+    Raises:
+        UserError: that is not possible here; the sentence says why.
+    """
     folder = Path(builder.data_dir)
     if folder.exists() and not _is_prepared(folder):
         raise UserError(f"The prepared data of {origin} in {folder} are not whole; delete this folder and run again.")
@@ -252,11 +291,15 @@ def _read(
             texts.extend(text.decode("utf-8", "replace") for text in batch[text_key])
             values.extend(batch[label_key].tolist())
     except (OSError, tf.errors.OpError) as error:
-        raise UserError(
-            f"The prepared data of {origin} in {builder.data_dir} cannot be read ({_first_line(error)}); "
-            "delete this folder and run again."
-        ) from error
+        raise UserError(_unreadable(builder, origin, error)) from error
     return texts, [_label_name(value, features[label_key]) for value in values]
+
+
+def _unreadable(builder: tfds.core.DatasetBuilder, origin: str, error: Exception) -> str:
+    return (
+        f"The prepared data of {origin} in {builder.data_dir} cannot be read ({_first_line(error)}); "
+        "delete this folder and run again."
+    )
 
 
 def _label_name(value: int | bool | bytes, feature: tfds.features.FeatureConnector) -> str | None:

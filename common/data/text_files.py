@@ -15,6 +15,7 @@ import sys
 import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import IO
 
 from common.data.splits import LabelledTexts
 from common.errors import UserError
@@ -61,8 +62,8 @@ def read_labelled_texts(path: str | Path, text_key: str = "text", label_key: str
         raise UserError(f"{path} is plain text, which has no labels; give a .csv, .tsv or .jsonl file (.gz too).")
     hints = {text_key: "--data.text_key", label_key: "--data.label_key"}
     texts, labels = [], []
-    with _open(path) as stream:
-        for line, values in _records(_lines(stream, path), suffix, [text_key, label_key], path, hints):
+    with open_bytes(path) as stream:
+        for line, values in _records(decoded_lines(stream, path), suffix, [text_key, label_key], path, hints):
             texts.append(_text(values[0], text_key, path, line))
             labels.append(_label(values[1], label_key, path, line))
     if not texts:
@@ -90,12 +91,12 @@ def read_texts(path: str | Path, column: str | None = None) -> list[str]:
     suffix = _suffix(path)
     if suffix == ".txt" and column:
         raise UserError(f"{path} is plain text, one example a line, and has no column {column!r}; leave out --column.")
-    with _open(path) as stream:
+    with open_bytes(path) as stream:
         return _texts_of_stream(stream, suffix, column, path)
 
 
 def _texts_of_stream(stream, suffix: str | None, column: str | None, origin: str) -> list[str]:
-    lines = _lines(stream, origin)
+    lines = decoded_lines(stream, origin)
     if suffix == ".txt":
         return [line.rstrip("\r\n") for line in lines]
     if suffix is None:
@@ -117,8 +118,8 @@ def _suffix(path: str) -> str:
 
 
 @contextlib.contextmanager
-def _open(path: str):
-    """The bytes of a file, unzipped. Errors of reading, too, become one sentence."""
+def open_bytes(path: str) -> Iterator[IO[bytes]]:
+    """The bytes of a file, unzipped if its name ends in .gz. Errors of reading, too, become one sentence."""
     try:
         with (gzip.open if path.lower().endswith(".gz") else open)(path, "rb") as stream:
             yield stream
@@ -134,7 +135,7 @@ def _open(path: str):
         raise UserError(f"{path} cannot be read: {error.strerror or error}.") from error
 
 
-def _lines(stream, origin: str) -> Iterator[str]:
+def decoded_lines(stream, origin: str) -> Iterator[str]:
     """Lines of UTF-8 text with their ends (\\n, \\r\\n or \\r), without a byte order mark."""
     number = 0
     for raw in stream:

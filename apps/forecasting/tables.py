@@ -1,0 +1,152 @@
+"""A person's table to series at regular steps: `read_series`, for `--data.source files`.
+
+Wide tables have a column for each thing that is measured; long ones are `unique_id, ds, y`, or name their columns with
+`data.id`, `data.time` and `data.targets`. Whatever is not as it should be is a `UserError`, or a note if it was mended.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from apps.forecasting.columns import choose_columns, require_column, shown
+from apps.forecasting.frequency import read_frequency
+from apps.forecasting.grid import Rows, is_clock_change, of_series, on_grid, written
+from apps.forecasting.series import Columns, SeriesSet
+from apps.forecasting.table_files import Table, read_names, read_table, share_of_numbers, to_numbers
+from apps.forecasting.times import Times, read_times
+from common.errors import UserError
+
+ID, TIME, TARGET = "unique_id", "ds", "y"  # of a long table, by the convention of the Nixtla libraries
+_MOSTLY = 0.5  # share of numbers from which on the rest of a column are mistakes, not its kind
+
+
+def read_series(path: str, data) -> tuple[SeriesSet, tuple[str, ...]]:
+    """Reads the series of a table.
+
+    Args:
+        path: CSV, TSV or Parquet.
+        data: the configuration of the data.
+
+    Returns:
+        The series and notes for the console. Unless `data.missing` is "error", values may be NaN: those that are missing,
+        and all of a missing row.
+
+    Raises:
+        UserError: the table is not as expected; the sentence says where and what to do.
+    """
+    path = str(path)
+    names = read_names(path)
+    identifiers, time = find_keys(names, data, path)
+    table = read_table(path, text=(time,) if time else (), identifiers=identifiers)
+    columns, notes = _columns(table, data, identifiers, time)
+    rows, more = read_rows(table, columns.names, identifiers, time)
+    frequency = read_frequency(data.frequency) if data.frequency else None
+    series, frequency, gaps = on_grid(rows, frequency, strict=data.missing == "error")
+    return SeriesSet(series, columns, frequency, path), (*table.notes, *notes, *more, *gaps)
+
+
+def find_keys(names: Sequence[str], data, path: str) -> tuple[str | None, str | None]:
+    """The columns of identifiers and of times: as configured, or `unique_id` and `ds` where they are there.
+
+    Raises:
+        UserError: a column that is not there.
+    """
+    for option in ("id", "time"):
+        if getattr(data, option) is not None:
+            require_column(getattr(data, option), names, path, f"data.{option}")
+    taken = {*(data.targets or ()), *(data.past or ()), *data.known}
+    free = set(names) - taken
+    return data.id or (ID if ID in free else None), data.time or (TIME if TIME in free else None)
+
+
+def _columns(table: Table, data, identifiers: str | None, time: str | None) -> tuple[Columns, list[str]]:
+    available = [name for name in table.frame if name not in (identifiers, time)]
+    notes = []
+    if data.targets is not None:
+        default = ()
+    elif TARGET in available:
+        default = (TARGET,)
+        unused = [name for name in available if name not in (TARGET, *(data.past or ()), *data.known)]
+        if unused:
+            notes.append(f"Columns that are not used, because no setting names them: {shown(unused)}.")
+    else:
+        named = {*(data.past or ()), *data.known}
+        shares = {name: share_of_numbers(table, name) for name in available if name not in named}
+        default = tuple(name for name, share in shares.items() if share > _MOSTLY)
+        unused = [name for name in shares if name not in default]
+        if unused:
+            notes.append(
+                f"Not columns of numbers, and not used: {shown(unused)}."
+                + ("" if time else " If one of them holds the times, name it with --data.time.")
+            )
+    return choose_columns(available, data, default, table.path), notes
+
+
+def read_rows(
+    table: Table, columns: Sequence[str], identifiers: str | None, time: str | None
+) -> tuple[Rows, tuple[str, ...]]:
+    """The rows of a table in order, and notes.
+
+    Raises:
+        UserError: text or infinity in a column of numbers, an unreadable or doubled time, an empty identifier.
+    """
+    values = np.empty((len(table.frame), len(columns)))
+    for place, name in enumerate(columns):
+        values[:, place] = to_numbers(table, name)
+    times = read_times(table, time) if time else Times(np.zeros(len(values), "datetime64[s]"), are_steps=True)
+    notes = list(times.notes)
+    names, codes = _identified(table, identifiers)
+    counts = np.bincount(codes, minlength=len(names))
+    starts = np.concatenate([[0], np.cumsum(counts)])
+    order = np.argsort(codes, kind="stable")
+    stamps = times.values[order] if time else None
+    if time:
+        backward = (np.diff(stamps).astype(np.int64) < 0) & (np.diff(codes[order]) == 0)
+        if backward.any():
+            order = np.lexsort((times.values, codes))
+            stamps = times.values[order]
+            notes.append(f"The rows of {table.path} were not in the order of their times and have been sorted.")
+        _refuse_doubles(table, stamps, codes[order], order, names, times)
+    if (np.diff(order) != 1).any():
+        values = values[order]
+    return Rows(table, tuple(columns), values, stamps, names, starts, order, times.are_steps), tuple(notes)
+
+
+def _identified(table: Table, identifiers: str | None) -> tuple[tuple[str, ...], np.ndarray]:
+    """The names of the series in the order of their first rows, and the number of each row's series."""
+    if identifiers is None:
+        return ("",), np.zeros(len(table.frame), np.int64)
+    categories = table.frame[identifiers].cat
+    codes = categories.codes.to_numpy()
+    empty = (codes < 0) | (codes == list(categories.categories).index("") if "" in categories.categories else False)
+    if empty.any():
+        raise UserError(
+            f"{table.place(int(empty.argmax()))}, column {identifiers!r}: the name of the series is missing "
+            f"({int(empty.sum()):,} rows have none); give each row one."
+        )
+    used, first, codes = np.unique(codes, return_index=True, return_inverse=True)
+    by_appearance = np.argsort(first)
+    ranks = np.empty(len(used), np.int64)
+    ranks[by_appearance] = np.arange(len(used))
+    return tuple(str(categories.categories[used[place]]) for place in by_appearance), ranks[codes]
+
+
+def _refuse_doubles(table, stamps, codes, order, names, times: Times) -> None:
+    doubled = (np.diff(stamps).astype(np.int64) == 0) & (np.diff(codes) == 0)
+    if not doubled.any():
+        return
+    row = int(doubled.argmax())
+    first, second = sorted((int(order[row]), int(order[row + 1])))
+    if not times.are_steps and all(map(is_clock_change, stamps[:-1][doubled])):
+        advice = (
+            "it looks like the end of daylight saving time, so convert the times to UTC or add their offset (+02:00)"
+        )
+    else:
+        advice = "keep one of the rows, or name the column that tells series apart with --data.id"
+    raise UserError(
+        f"{table.place(first)} and {table.place(second).rpartition(', ')[2]} have the same time "
+        f"{written(stamps[row], times.are_steps)}{of_series(names[codes[row]])}, as {int(doubled.sum()):,} rows in all have; "
+        f"{advice}."
+    )
