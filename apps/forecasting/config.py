@@ -61,6 +61,13 @@ class DataConfig(ConfigModel):
     limit: int | None = option(
         None, "keep only the first so many rows of each series, for trials; none = all", unit="rows", ge=1
     )
+    stride: int = option(1, "train on a window every so many steps", unit="steps", ge=1)
+    season: int | None = option(
+        None,
+        "steps after which the data repeat, for the seasonal baseline and the scale of mase; none = found in the training rows",
+        unit="steps",
+        ge=1,
+    )
     cache_dir: str = option(".cache/datasets", "folder for prepared data sets, relative to the current directory")
 
     @model_validator(mode="before")

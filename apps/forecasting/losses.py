@@ -3,6 +3,8 @@
 import keras
 from keras import ops
 
+from apps.forecasting.likelihoods import LIKELIHOODS
+
 
 def pinball_loss(quantiles):
     """The mean over levels of `max(q·(y - ŷ), (q - 1)·(y - ŷ))`, whose minimum is the quantile of level q.
@@ -42,5 +44,21 @@ def point_loss(name):
     def loss(truth, forecast):
         rows = (ops.shape(forecast)[0], -1)
         return functions[name](ops.reshape(truth, rows), ops.reshape(forecast, rows))
+
+    return loss
+
+
+def likelihood_loss(name):
+    """The mean negative logarithm of the likelihood.
+
+    Returns:
+        A function of truth float `[batch, steps, targets]` and parameters float `[batch, steps, targets, parameters]` that
+        returns float `[batch]`.
+    """
+    distribution = LIKELIHOODS[name]()
+
+    def loss(truth, parameters):
+        parameters = [parameters[..., index] for index in range(parameters.shape[-1])]
+        return ops.mean(distribution.negative_log_likelihood(ops.cast(truth, "float32"), *parameters), axis=(1, 2))
 
     return loss

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 import keras
 
 from apps.forecasting.config import Config
+from apps.forecasting.deepar import deepar
 from apps.forecasting.layers import AscendingQuantiles
 from apps.forecasting.preprocessing import Preprocessor
 from apps.forecasting.segrnn import segrnn
 from apps.forecasting.seq2seq import seq2seq
 
-NETWORKS = {"segrnn": segrnn, "seq2seq": seq2seq}
+NETWORKS = {"segrnn": segrnn, "seq2seq": seq2seq, "deepar": deepar}
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ def build_model(config: Config, preprocessor: Preprocessor) -> keras.Model:
 
     Returns:
         A model from `{"history": float32 [batch, look_back, features], "future": float32 [batch, horizon, known]}`, the
-        second only if anything is known, to float32 `[batch, horizon, targets, outputs]`.
+        second only if anything is known, to float32 `[batch, horizon, targets, outputs]`; for `deepar` see there.
     """
     settings = config.model
     levels = settings.quantiles if settings.output == "quantiles" else None

@@ -27,6 +27,7 @@ class Preprocessor(tf.Module):
         look_back, horizon: steps.
         quantiles: the levels of the forecast quantiles.
         teacher: whether the network reads the true values of the horizon while it trains (deepar).
+        counts: whether targets go in as they are, because the network is to know that they are counts.
 
     Call arguments:
         history: float32 `[batch, time, columns]`, raw, in the order of `columns.names`.
@@ -38,13 +39,16 @@ class Preprocessor(tf.Module):
         `[batch, horizon, known + calendar]`.
     """
 
-    def __init__(self, calendar: bool, look_back: int, horizon: int, quantiles, teacher: bool = False):
+    def __init__(
+        self, calendar: bool, look_back: int, horizon: int, quantiles, teacher: bool = False, counts: bool = False
+    ):
         super().__init__(name="preprocessor")
         self.calendar = calendar
         self.look_back = look_back
         self.horizon = horizon
         self.quantiles = tuple(quantiles)
         self.teacher = teacher
+        self.counts = counts
         self.columns = Columns(())
         self.frequency: str | None = None
         self.periods: tuple[int, ...] = ()
@@ -53,7 +57,9 @@ class Preprocessor(tf.Module):
     def from_config(cls, config: Config) -> Preprocessor:
         """The preprocessor of an application's configuration, not adapted yet."""
         model = config.model
-        return cls(model.calendar, model.look_back, model.horizon, model.quantiles, model.kind == "deepar")
+        teacher = model.kind == "deepar"
+        counts = teacher and model.likelihood == "negative_binomial"
+        return cls(model.calendar, model.look_back, model.horizon, model.quantiles, teacher, counts)
 
     def adapt(self, train: SeriesSet) -> None:
         """Learns mean and standard deviation of each column, and which periods of the calendar help, from the training rows.
@@ -75,6 +81,9 @@ class Preprocessor(tf.Module):
     def _set(self, columns, frequency, periods, mean, std):
         self.columns, self.frequency, self.periods = columns, frequency, tuple(periods)
         self.mean, self.std = np.asarray(mean, np.float64), np.asarray(std, np.float64)
+        self._offset, self._divisor = self.mean.astype(np.float32), self.std.astype(np.float32)
+        if self.counts:
+            self._offset[: len(columns.targets)], self._divisor[: len(columns.targets)] = 0, 1
 
     @property
     def known_size(self) -> int:
@@ -96,24 +105,24 @@ class Preprocessor(tf.Module):
 
     def prepare(self, raw):
         """What `fit` reads of raw windows, as `Windows` cuts them out with all columns: inputs, and standardised targets
-        float32 `[batch, horizon, targets]`."""
+        float32 `[batch, horizon, targets]`; with `teacher` those of the steps 2 to look_back + horizon."""
         future, targets = raw["future"], len(self.columns.targets)
         known = future[:, :, len(self.columns) - len(self.columns.known) :] if self.columns.known else None
         times = [raw.get(name) if self.periods else None for name in ("history_time", "future_time")]
         inputs = self(raw["history"], known, *times)
         truth = self.standardise(future)[:, :, :targets]
-        if self.teacher:
-            inputs["future_targets"] = truth
-        return inputs, truth
+        if not self.teacher:
+            return inputs, truth
+        # The network forecasts every step but the first, those of the past as well.
+        return {**inputs, "future_targets": truth}, tf.concat([inputs["history"][:, 1:, :targets], truth], axis=1)
 
     def standardise(self, values):
         """Raw float32 `[..., columns]` to values of mean 0 and standard deviation 1."""
-        return (values - tf.constant(self.mean, tf.float32)) / tf.constant(self.std, tf.float32)
+        return (values - self._offset) / self._divisor
 
     def _standardised_known(self, future):
         first = len(self.columns) - len(self.columns.known)
-        mean, std = self.mean[first:], self.std[first:]
-        return (future - tf.constant(mean, tf.float32)) / tf.constant(std, tf.float32)
+        return (future - self._offset[first:]) / self._divisor[first:]
 
     def _with_calendar(self, values, times):
         return values if times is None else tf.concat([values, self._calendar(times)], axis=-1)
@@ -130,10 +139,10 @@ class Preprocessor(tf.Module):
             outputs: `forecast` float32 `[batch, horizon, targets]`, `quantiles` float32 `[batch, horizon, targets, quantiles]`.
         """
         targets = len(self.columns.targets)
-        mean, std = (tf.constant(each[:targets], tf.float32) for each in (self.mean, self.std))
+        offset, divisor = self._offset[:targets], self._divisor[:targets]
         return {
-            "forecast": outputs["forecast"] * std + mean,
-            "quantiles": outputs["quantiles"] * std[:, None] + mean[:, None],
+            "forecast": outputs["forecast"] * divisor + offset,
+            "quantiles": outputs["quantiles"] * divisor[:, None] + offset[:, None],
         }
 
     def save(self, directory) -> None:
@@ -145,6 +154,7 @@ class Preprocessor(tf.Module):
             "horizon": self.horizon,
             "quantiles": self.quantiles,
             "teacher": self.teacher,
+            "counts": self.counts,
             "columns": {"targets": columns.targets, "past": columns.past, "known": columns.known},
             "frequency": self.frequency,
             "periods": self.periods,
@@ -165,7 +175,9 @@ class Preprocessor(tf.Module):
         path = Path(directory, "preprocessor.json")
         with reading(path, "put it back from a copy, or train a new run"):
             content = json.loads(path.read_text(encoding="utf-8"))
-            arguments = [content[name] for name in ("calendar", "look_back", "horizon", "quantiles", "teacher")]
+            arguments = [
+                content[name] for name in ("calendar", "look_back", "horizon", "quantiles", "teacher", "counts")
+            ]
             preprocessor = cls(*arguments)
             columns = Columns(**{name: tuple(names) for name, names in content["columns"].items()})
             learned = [content[name] for name in ("frequency", "periods", "mean", "std")]
