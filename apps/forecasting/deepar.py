@@ -74,7 +74,9 @@ class Autoregression(keras.layers.Layer):
         float32 `[batch, look_back + horizon - 1, targets, parameters]`, in the units of the inputs.
     """
 
-    def __init__(self, layers, targets, horizon, known, shared, normalization, likelihood, dropout, samples, seed=None, **kwargs):
+    def __init__(
+        self, layers, targets, horizon, known, shared, normalization, likelihood, dropout, samples, seed=None, **kwargs
+    ):
         super().__init__(**kwargs)
         self.layers, self.targets, self.horizon = list(layers), targets, horizon
         self.known, self.shared = known, shared
@@ -82,7 +84,9 @@ class Autoregression(keras.layers.Layer):
         self.distribution = LIKELIHOODS[likelihood]()
         self.statistics = WindowStatistics(normalization)
         self.dropout = dropout
-        self.dropouts = [Dropout(dropout, seed=None if seed is None else seed + index) for index in range(len(self.layers))]
+        self.dropouts = [
+            Dropout(dropout, seed=None if seed is None else seed + index) for index in range(len(self.layers))
+        ]
         self.width = 1 if shared else targets  # targets that go through the network together
         self.dense = keras.layers.Dense(self.width * self.distribution.parameters, dtype="float32", name="parameters")
 
@@ -93,7 +97,10 @@ class Autoregression(keras.layers.Layer):
             features = layer.output_size
         self.dense.build((None, features))
         self.constant = self.add_weight(
-            (self.targets, max(1, self.distribution.weights)), "zeros", name="constant", trainable=bool(self.distribution.weights)
+            (self.targets, max(1, self.distribution.weights)),
+            "zeros",
+            name="constant",
+            trainable=bool(self.distribution.weights),
         )
 
     def call(self, history, future=None, future_targets=None, training=None):
@@ -195,9 +202,6 @@ class Autoregression(keras.layers.Layer):
         size = state.shape[-1]
         state = ops.repeat(ops.reshape(state, (-1, 1, self.targets, size)), self.samples, axis=1)
         return ops.reshape(state, (-1, size))
-
-    @property
-    def horizon(self):
 
     def compute_output_shape(self, history_shape, future_shape=None, future_targets_shape=None):
         steps = history_shape[1] + future_targets_shape[1] - 1
