@@ -45,7 +45,7 @@ def draw_confusion(matrix: np.ndarray, label_names: Sequence[str], title: str = 
     upright = classes <= 4 and longest <= 10
     side = max(2.6, (0.75 if few else 0.36 if numbered else 0.18) * classes)  # inches, of the matrix alone
     room = 0.6 + 0.085 * longest
-    figure, (axes,) = _figure(1, 1, size=(side + room + 1.4, side + 0.9 + (0.0 if upright else room - 0.4)))
+    figure, (axes,) = new_figure(1, 1, size=(side + room + 1.4, side + 0.9 + (0.0 if upright else room - 0.4)))
     image = axes.imshow(shares, cmap="Blues", vmin=0.0, vmax=1.0)
     axes.set_xticks(range(classes), names, rotation=0 if upright else 90)
     axes.set_yticks(range(classes), names)
@@ -81,7 +81,7 @@ def draw_reliability(curve: ReliabilityCurve, title: str = "Calibration") -> Fig
     Reference:
         Guo et al. 2017, On Calibration of Modern Neural Networks, arXiv:1706.04599, figure 4.
     """
-    figure, (top, bottom) = _figure(2, 1, size=(5.6, 6.6), height_ratios=[3, 1], sharex=True)
+    figure, (top, bottom) = new_figure(2, 1, size=(5.6, 6.6), height_ratios=[3, 1], sharex=True)
     width = np.diff(curve.edges)
     middles = curve.edges[:-1] + width / 2
     filled = curve.counts > 0
@@ -177,7 +177,9 @@ def draw_training_curves(history: dict[str, np.ndarray], title: str = "Training"
     panels = [(name, columns) for name, columns in panels if columns]
     rows = math.ceil(len(panels) / 2)
     columns_of_panels = min(2, len(panels))
-    figure, all_axes = _figure(rows, columns_of_panels, size=(4.6 * columns_of_panels, 0.6 + 3.1 * rows), sharex=True)
+    figure, all_axes = new_figure(
+        rows, columns_of_panels, size=(4.6 * columns_of_panels, 0.6 + 3.1 * rows), sharex=True
+    )
     for axes, (name, columns) in zip(all_axes, panels, strict=False):
         for column in columns:
             style = _validation_style() if column.startswith("val_") else _training_style()
@@ -216,7 +218,7 @@ def draw_lengths(
         title: above the picture.
     """
     lengths, boundaries = np.asarray(lengths), np.asarray(sorted(boundaries))
-    figure, (axes,) = _figure(1, 1, size=(8.0, 4.0))
+    figure, (axes,) = new_figure(1, 1, size=(8.0, 4.0))
     # A few examples ten times as long as the rest would squeeze everything else into the left edge.
     right = float(boundaries[-1])
     if lengths.max() > right:
@@ -254,7 +256,8 @@ def draw_lengths(
     return figure
 
 
-def _figure(rows: int, columns: int, size: tuple[float, float], **options) -> tuple[Figure, list[Axes]]:
+def new_figure(rows: int, columns: int, size: tuple[float, float], **options) -> tuple[Figure, list[Axes]]:
+    """A white figure of `size` inches that needs no display, and its axes row by row."""
     figure = Figure(figsize=size, layout="constrained", facecolor="white")
     FigureCanvasAgg(figure)
     height_ratios = options.pop("height_ratios", None)
