@@ -98,9 +98,9 @@ def show_end(command: Command, the_run: Run, version: Path, stages: Stages) -> N
 def commands_with_model(command: Command, model: Path) -> list[tuple[str, str]]:
     """Returns what to try with an exported model: purpose and command."""
     start = f"{_python()} -m apps.{command.app}"
-    example = importlib.import_module(f"{command.package}.serving").EXAMPLES[0]
+    example = importlib.import_module(f"{command.package}.predict").EXAMPLE
     return [
-        ("ask it", f"{start} predict --model {shlex.quote(str(model))} {shlex.quote(str(example))}"),
+        ("ask it", f"{start} predict --model {shlex.quote(str(model))} {shlex.join(example)}"),
         ("serve it", f"{start} serve --model {shlex.quote(str(model))}"),
     ]
 
