@@ -29,6 +29,7 @@ from common.errors import UserError
 from common.native_log import hold_back_native_log
 
 METADATA_FILE = Path("assets.extra", "unroll.json")
+EXAMPLE_FILE = Path("assets.extra", "example.json")
 DEFAULT_ENDPOINT = "serving_default"
 _GRAPH_FILE = "saved_model.pb"
 
@@ -94,6 +95,21 @@ class SavedModel:
         signature = self.signature(endpoint)
         feed = {signature.inputs[name].name: value for name, value in inputs.items()}
         return self._session.run({name: info.name for name, info in signature.outputs.items()}, feed)
+
+    def example(self) -> dict[str, Any] | None:
+        """Returns an example that the model answers, as JSON by input; None for a model that has none with it.
+
+        Raises:
+            UserError: If its file cannot be read.
+        """
+        path = self.path / EXAMPLE_FILE
+        try:
+            (row,) = json.loads(path.read_text(encoding="utf-8"))["instances"]
+            return dict(row)
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, TypeError, KeyError) as error:
+            raise UserError(f"{path} is damaged ({error}); export the run again") from error
 
     def signature(self, endpoint: str) -> Signature:
         """Returns the signature of an endpoint.

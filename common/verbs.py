@@ -225,15 +225,13 @@ def _export(command: Command, the_run: Run, model: Any, preprocessor: Any) -> Pa
     if keras is not None and keras.backend.backend() != "tensorflow":
         return exporter.export_on_tensorflow(command.package, the_run.path, command.flags["saved_models"])
     serving = _module(command, "serving")
-    metadata = {"run": the_run.path, "metrics": _read_json(the_run.metrics_path()).get("metrics")}
-    if hasattr(preprocessor, "label_names"):  # only applications that answer with labels have them
-        metadata["class_names"] = list(preprocessor.label_names)
+    notes = {"run": the_run.path, "metrics": _read_json(the_run.metrics_path()).get("metrics")}
     return exporter.export_model(
         command.app,
         serving.endpoints(model, preprocessor),
-        serving.EXAMPLES,
+        serving.questions(model, preprocessor),
         command.flags["saved_models"],
-        metadata=metadata,
+        metadata={**serving.metadata(model, preprocessor), **notes},
         tracked=(preprocessor, model),
     )
 

@@ -17,10 +17,11 @@ def no_console_of_another_test(monkeypatch):
 def tiny_model_dir(tmp_path_factory) -> Path:
     """`saved_models/tiny` with one version, written and verified by the real exporter; tests only read it."""
     from common.export import export_model
+    from common.text_questions import text_questions
     from tests.common import tiny_text_model
 
     endpoints, tracked = tiny_text_model.build()
     folder = tmp_path_factory.mktemp("saved_models")
     metadata = {"class_names": list(tiny_text_model.CLASS_NAMES), "metrics": {"accuracy": 0.5}}
-    export_model("tiny", endpoints, tiny_text_model.EXAMPLES, folder, metadata, tracked)
+    export_model("tiny", endpoints, text_questions(tiny_text_model.EXAMPLES), folder, metadata, tracked)
     return folder / "tiny"

@@ -102,11 +102,11 @@ def make_app(
         if method not in ("classify", "regress"):
             raise RequestError(f"Malformed request: POST {request.url.path}")
         check_servable(requested, version)
-        # These two wrap their inputs in tf.Example messages, and the graph must parse them. Text needs no
-        # such wrapping.
+        # These two wrap their inputs in tf.Example messages, and the graph must parse them. What JSON can say
+        # needs no such wrapping.
         raise RequestError(
             f"Expected a signature with method_name tensorflow/serving/{method}, which takes tf.Example "
-            f'messages; the signatures of {name} take their inputs directly: POST {{"instances": ["..."]}} to '
+            f'messages; the signatures of {name} take their inputs directly: POST {{"instances": [...]}} to '
             f"/v1/models/{name}:predict"
         )
 

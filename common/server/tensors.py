@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from common.plain_values import nested, plain
+
 ROW, COLUMN = "instances", "inputs"
 _BYTES_SUFFIX = "_bytes"
 _SHOWN = 80
@@ -83,11 +85,15 @@ def read_inputs(
         form, columns = COLUMN, _columns(document[COLUMN], inputs)
     else:
         raise RequestError(f"Missing '{COLUMN}' or '{ROW}' key")
-    arrays = {}
-    for name, value in columns.items():
-        arrays[name] = _array(value, name, inputs[name])
-        if arrays[name].ndim and len(arrays[name]) > max_batch:
-            raise RequestError(f"{len(arrays[name])} examples are too many; at most {max_batch} in one request")
+    arrays = {name: _array(value, name, inputs[name]) for name, value in columns.items()}
+    # Where the size of the first axis is fixed, it is not that of the batch.
+    sizes = {name: len(array) for name, array in arrays.items() if array.ndim and _has_batch(inputs[name])}
+    for size in sizes.values():
+        if size > max_batch:
+            raise RequestError(f"{size} examples are too many; at most {max_batch} in one request")
+    if len(set(sizes.values())) > 1:
+        found = ", ".join(f"{name} {size}" for name, size in sizes.items())
+        raise RequestError(f"the inputs differ in their number of examples: {found}")
     return form, arrays
 
 
@@ -107,6 +113,22 @@ def write_outputs(form: str, outputs: Mapping[str, np.ndarray]) -> dict[str, Any
         return {"predictions": next(iter(values.values()))}
     rows = zip(*values.values(), strict=True)
     return {"predictions": [dict(zip(values, row, strict=True)) for row in rows]}
+
+
+def write_request(example: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns a request in row form that `read_inputs` reads.
+
+    Args:
+        example: By input, the value of one example without batch axis: an array, a number, or bytes.
+    """
+    row = {}
+    for name, value in example.items():
+        array = np.array(value, object) if isinstance(value, bytes) else np.asarray(value)
+        if array.dtype == object:
+            row[name] = nested([_text_or_base64(item) for item in array.ravel()], array.shape)
+        else:
+            row[name] = plain(array)
+    return {ROW: [row]}
 
 
 def type_name(info: Any) -> str:
@@ -170,6 +192,11 @@ def _array(value: Any, name: str, info: Any) -> np.ndarray:
     array = np.empty(len(leaves), _TYPES[info.dtype][1])
     array[:] = leaves
     return array.reshape(shape)
+
+
+def _has_batch(info: Any) -> bool:
+    shape = info.tensor_shape
+    return shape.unknown_rank or (len(shape.dim) > 0 and shape.dim[0].size == -1)
 
 
 def _shape(value: Any) -> list[int]:
@@ -244,23 +271,16 @@ def _string(value: Any, name: str, wrong: RequestError) -> bytes:
 
 
 def _values(name: str, array: np.ndarray) -> Any:
-    """Returns nested lists; floats print as the float32 does, 0.2 and not 0.20000000298."""
-    if array.dtype == object:
-        convert = _base64 if name.endswith(_BYTES_SUFFIX) else _decoded
-        return _nested([convert(item) for item in array.ravel()], array.shape)
-    if array.dtype.kind == "f":
-        return _nested([float(str(item)) for item in array.ravel()], array.shape)
-    return array.tolist()
+    if array.dtype == object and name.endswith(_BYTES_SUFFIX):
+        return nested([_base64(item) for item in array.ravel()], array.shape)
+    return plain(array)
 
 
-def _nested(flat: list[Any], shape: tuple[int, ...]) -> Any:
-    array = np.empty(len(flat), object)
-    array[:] = flat
-    return array.reshape(shape).tolist()
-
-
-def _decoded(value: bytes) -> str:
-    return value.decode("utf-8", errors="replace")
+def _text_or_base64(value: bytes) -> str | dict[str, str]:
+    try:
+        return value.decode("utf-8")
+    except UnicodeDecodeError:
+        return _base64(value)
 
 
 def _base64(value: bytes) -> dict[str, str]:

@@ -27,8 +27,8 @@ def world(fake_app, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     calls = {"export": [], "serve": []}
 
-    def export_model(app, endpoints, examples, saved_models_dir, metadata, tracked):
-        calls["export"].append((app, sorted(endpoints), list(examples), str(saved_models_dir), metadata))
+    def export_model(app, endpoints, questions, saved_models_dir, metadata, tracked):
+        calls["export"].append((app, sorted(endpoints), questions, str(saved_models_dir), metadata))
         version = tmp_path / saved_models_dir / app / str(len(calls["export"]))
         version.mkdir(parents=True)
         return version.relative_to(tmp_path)

@@ -19,7 +19,7 @@ def test_train_does_everything_and_says_where(run_main, world, tmp_path):
     assert metrics["metrics"] == {"accuracy": 0.5, "roc_auc": None}
     assert list(metrics["seconds"]) == ["predict", "data", "adapt", "train", "evaluate", "export"]
     assert metrics["config"]["data"]["examples"] == 4 and metrics["config"]["model"]["units"] == 2
-    assert world["export"][0][:4] == ("fake", ["serve"], ["It's good."], "saved_models")
+    assert world["export"][0][:4] == ("fake", ["serve"], {"all": {"text": ["It's good."]}}, "saved_models")
     assert world["export"][0][4] == {
         "run": run.relative_to(tmp_path),
         "metrics": metrics["metrics"],
@@ -30,7 +30,7 @@ def test_train_does_everything_and_says_where(run_main, world, tmp_path):
         "settings  data.examples 4, model.units 2, train.epochs 1",
         "device    CPU",
         "train        4 examples from nowhere [really]",
-        "labels       bad, good",
+        "answers      bad, good",
         "prepared in  the cache",
         "a note",
         "accuracy      0.5000    0.5000  0.9123",
