@@ -25,3 +25,15 @@ def tiny_model_dir(tmp_path_factory) -> Path:
     metadata = {"class_names": list(tiny_text_model.CLASS_NAMES), "metrics": {"accuracy": 0.5}}
     export_model("tiny", endpoints, text_questions(tiny_text_model.EXAMPLES), folder, metadata, tracked)
     return folder / "tiny"
+
+
+@pytest.fixture(scope="session")
+def tiny_series_dir(tmp_path_factory) -> Path:
+    """`saved_models/series` with one version that takes and gives arrays; tests only read it."""
+    from common.export import export_model
+    from tests.common import tiny_series_model
+
+    endpoints, questions, tracked = tiny_series_model.build()
+    folder = tmp_path_factory.mktemp("saved_models")
+    export_model("series", endpoints, questions, folder, tracked=tracked)
+    return folder / "series"

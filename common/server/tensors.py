@@ -92,7 +92,7 @@ def read_inputs(
         if size > max_batch:
             raise RequestError(f"{size} examples are too many; at most {max_batch} in one request")
     if len(set(sizes.values())) > 1:
-        found = ", ".join(f"{name} {size}" for name, size in sizes.items())
+        found = ", ".join(f"{name} {size}" for name, size in sorted(sizes.items()))
         raise RequestError(f"the inputs differ in their number of examples: {found}")
     return form, arrays
 

@@ -2,6 +2,7 @@
 
 import concurrent.futures
 import json
+import re
 import subprocess
 import sys
 import threading
@@ -14,7 +15,7 @@ import pytest
 from common import export, verify_saved_model
 from common.errors import UserError
 from common.text_questions import text_questions
-from tests.common import tiny_text_model
+from tests.common import tiny_series_model, tiny_text_model
 
 tf = pytest.importorskip("tensorflow")
 TEXT = [tf.TensorSpec([None], tf.string, name="text")]
@@ -58,6 +59,43 @@ def test_export_is_a_numbered_saved_model_with_notes(tiny_model_dir):
     assert notes["signatures"]["serving_default"]["inputs"] == {"text": {"dtype": "string", "shape": [None]}}
     assert notes["signatures"]["explain"]["outputs"]["tokens"] == {"dtype": "string", "shape": [None, None]}
     assert [path.name for path in tiny_model_dir.iterdir()] == ["1"]
+
+
+def test_arrays_of_numbers_are_exported_and_asked(tiny_series_dir):
+    """Else an application of measurements, pictures or notes has no verified export."""
+    version = tiny_series_dir / "1"
+    notes = json.loads((version / "assets.extra" / "unroll.json").read_text())
+    assert notes["signatures"]["serving_default"]["inputs"] == {
+        "history": {"dtype": "float32", "shape": [None, None, 2]},
+        "future": {"dtype": "float32", "shape": [None, 3, 1]},
+        "history_time": {"dtype": "int64", "shape": [None, None]},
+    }
+    (row,) = json.loads((version / "assets.extra" / "example.json").read_text())["instances"]
+    assert np.array_equal(np.float32([row["history"]]), tiny_series_model.example(1, 2)["history"])
+    assert row["history_time"] == [1700000001, 1700003601]
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "problem"),
+    [
+        ("time", 1, "output time has 1700018001 as value 0, in memory 1700018002"),
+        ("forecast", 1e-3, "output forecast has .* as value 0"),
+        ("quantiles", 1e-3, "output quantiles has .* as value 0"),
+    ],
+)
+def test_a_difference_in_an_array_is_found(tiny_series_dir, name, change, problem):
+    """Else a forecast is served whose error nobody has measured, or one for the wrong second."""
+    loaded = tf.saved_model.load(str(tiny_series_dir / "1"))
+    inputs = tiny_series_model.example(2, 5)
+    outputs = {key: value.numpy() for key, value in loaded.signatures["serving_default"](**inputs).items()}
+    case = {"endpoint": "serving_default", "case": "c"}
+    case["inputs"] = {key: export._to_json(value) for key, value in inputs.items()}
+    case["outputs"] = {key: export._to_json(value) for key, value in outputs.items()}
+    case = json.loads(json.dumps(case))
+    assert not list(verify_saved_model._check(tf, loaded, case, 1e-5))
+    case["outputs"][name]["values"][0] += change
+    (found,) = verify_saved_model._check(tf, loaded, case, 1e-5)
+    assert re.search(problem, found)
 
 
 def test_the_questions_try_what_users_send():
