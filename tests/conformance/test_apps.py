@@ -51,7 +51,7 @@ EXPORTS = {
 OPTIONAL = {
     "report": {"draw_pictures": ["run", "split"]},
 }
-HEAVY = ("tensorflow", "keras", "jax", "tensorflow_datasets", "sklearn", "matplotlib", "scipy")
+HEAVY = ("tensorflow", "keras", "jax", "tensorflow_datasets", "sklearn", "matplotlib", "scipy", "pandas", "numpy")
 
 
 @dataclass(frozen=True)
