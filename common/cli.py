@@ -12,7 +12,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from common.cli_options import VERBS, Verb, read_flags
+from common.cli_options import VERBS, Verb, read_flags, verb_of
 from common.cli_parser import build_parser, overview
 from common.command import Command
 from common.config import ConfigModel, unknown_setting
@@ -87,7 +87,7 @@ def parse(
     if words and words[0] in ("-h", "--help", "help"):
         print(overview(app, config, presets), end="")
         return None
-    verb = _verb(app, words[0] if words else None)
+    verb = verb_of(_verb(app, words[0] if words else None), package)
     parser = build_parser(app, verb, config, presets)
     words, plain = _split_at_dashes(words[1:])
     given, rest = _parse(parser, verb, _with_negative_values(words))
@@ -95,7 +95,7 @@ def parse(
         print(parser.format_help(), end="")
         return None
     arguments = [*given.pop("arguments", ()), *plain]
-    _refuse_rest(verb, rest, arguments, config)
+    _refuse_rest(verb, rest, arguments, config, package)
     settings = {name[2:]: value for name, value in given.items() if name[2:] in options_of(config)}
     return Command(app, package, config, presets, verb.name, read_flags(verb, given), settings, tuple(arguments))
 
@@ -138,21 +138,21 @@ def _parse(parser: Any, verb: Verb, words: list[str]) -> tuple[dict[str, Any], l
     return vars(parsed[0]), parsed[1]
 
 
-def _refuse_rest(verb: Verb, rest: list[str], arguments: list[str], config: type[ConfigModel]) -> None:
+def _refuse_rest(verb: Verb, rest: list[str], arguments: list[str], config: type[ConfigModel], package: str) -> None:
     """Raises UserError for the first word that the parser had no use for."""
     for index, word in enumerate(rest):
         if word.startswith("-"):
-            raise UserError(_unknown_option(verb, word, rest[index + 1 : index + 2], config))
+            raise UserError(_unknown_option(verb, word, rest[index + 1 : index + 2], config, package))
     surplus = [*rest, *([] if verb.arguments else arguments)]
     if surplus:
         raise UserError(f"{verb.name} takes options only, so {show(surplus[0])} is one word too many")
 
 
-def _unknown_option(verb: Verb, word: str, following: list[str], config: type[ConfigModel]) -> str:
+def _unknown_option(verb: Verb, word: str, following: list[str], config: type[ConfigModel], package: str) -> str:
     name, _, value = word.partition("=")
     flags = [f"--{flag.name}" for flag in verb.flags]
     settings = [f"--{path}" for path in options_of(config)]
-    others = [v.name for v in VERBS if name[2:] in {flag.name for flag in v.flags}]
+    others = [v.name for v in VERBS if name[2:] in {flag.name for flag in verb_of(v, package).flags}]
     if name in settings:
         return f"{verb.name} takes no settings such as {name}; the run or the model brings its own"
     if others:
@@ -161,5 +161,5 @@ def _unknown_option(verb: Verb, word: str, following: list[str], config: type[Co
         return unknown_setting(config, name.lstrip("-"), value or "".join(following), "command line")
     guess = did_you_mean(name, [*flags, *(settings if verb.takes_config else [])])
     if not guess and verb.arguments:
-        guess = f"; an {verb.arguments.lower()} that begins with a dash goes after --"
+        guess = "; what is no option but begins with a dash goes after --"
     return f"{verb.name} has no option {show(name)}{guess or f'; {verb.name} --help lists the options'}"

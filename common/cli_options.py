@@ -1,8 +1,12 @@
-"""The verbs and their own options, as data; `common.cli_parser` makes parsers and help from them."""
+"""The verbs and their own options, as data; `common.cli_parser` makes parsers and help from them.
 
+What `predict` takes depends on the application, so its module `predict` adds to it.
+"""
+
+import importlib
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from common.config_options import show
@@ -58,6 +62,7 @@ class Verb:
         flags: Its own options.
         takes_config: Whether it takes --preset, --config and the settings.
         arguments: Placeholder of the arguments without dashes; empty if it takes none.
+        example: What may follow the verb and its required options.
     """
 
     name: str
@@ -65,6 +70,7 @@ class Verb:
     flags: tuple[Flag, ...] = ()
     takes_config: bool = False
     arguments: str = ""
+    example: tuple[str, ...] = ()
 
 
 _RUN = Flag("run", "the run directory, e.g. runs/{app}/20260101-120000", "DIR", required=True)
@@ -114,12 +120,8 @@ VERBS = (
         "answer for new inputs; needs the exported model only",
         (
             _MODEL,
-            Flag("input", "a file of inputs, one a line, or CSV, TSV or JSONL; - = standard input", "FILE"),
-            Flag("column", "of a CSV, TSV or JSONL file, the column that holds the input", "NAME"),
-            Flag("explain", "show what spoke for each answer", default=False),
-            Flag("json", "one line of JSON per input on stdout, for machines", default=False),
+            Flag("json", "the answers as lines of JSON on stdout, for machines", default=False),
         ),
-        arguments="INPUT",
     ),
     Verb(
         "serve",
@@ -143,10 +145,10 @@ VERBS = (
             ),
             Flag(
                 "max_batch",
-                "requests with more inputs are refused",
+                "requests with more examples are refused",
                 "INT",
                 128,
-                "inputs",
+                "examples",
                 convert=whole_number(1),
             ),
         ),
@@ -168,6 +170,22 @@ VERBS = (
     ),
     Verb("config", "print the effective settings as YAML", _CONFIG_FLAGS, takes_config=True),
 )
+
+
+def verb_of(verb: Verb, package: str) -> Verb:
+    """Returns a verb as an application has it: `predict` with what its module `predict` adds.
+
+    Args:
+        verb: One of `VERBS`.
+        package: The application's package, e.g. `apps.sentiment`. Its `predict.py` exports `FLAGS`, `ARGUMENTS` and
+            `EXAMPLE`, and imports nothing that takes time.
+    """
+    if verb.name != "predict":
+        return verb
+    module = importlib.import_module(f"{package}.predict")
+    first, *others = verb.flags
+    flags = (first, *module.FLAGS, *others)
+    return replace(verb, flags=flags, arguments=module.ARGUMENTS, example=module.EXAMPLE)
 
 
 def read_flags(verb: Verb, given: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import argparse
 import re
+import shlex
 import shutil
 from collections.abc import Mapping
 from typing import Any, NoReturn
@@ -43,10 +44,12 @@ def build_parser(app: str, verb: Verb, config_class: type[BaseModel], presets: M
         action = {"metavar": flag.placeholder} if flag.placeholder else {"action": "store_true"}
         own.add_argument(f"--{flag.name}", dest=f"--{flag.name}", help=_flag_help(flag, app), **action)
     if verb.arguments:
-        own.add_argument("arguments", nargs="*", metavar=verb.arguments, help="inputs; none = standard input")
+        own.add_argument("arguments", nargs="*", metavar=verb.arguments, help="what to answer for")
     if verb.takes_config:
         add_settings(parser, config_class)
         parser.epilog = presets_text(presets)
+    if verb.example:
+        parser.epilog = f"example:\n  python -m apps.{app} {verb.name}{_required(verb)} {shlex.join(verb.example)}"
     return parser
 
 
@@ -101,10 +104,13 @@ def presets_text(presets: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def _required(verb: Verb) -> str:
+    return "".join(f" --{flag.name} {flag.placeholder}" for flag in verb.flags if flag.required)
+
+
 def _usage(verb: Verb) -> str:
-    required = "".join(f" --{flag.name} {flag.placeholder}" for flag in verb.flags if flag.required)
     settings = " [--section.name VALUE ...]" if verb.takes_config else ""
-    return f"{required} [options]{settings}{f' [{verb.arguments} ...]' if verb.arguments else ''}"
+    return f"{_required(verb)} [options]{settings}{f' [{verb.arguments} ...]' if verb.arguments else ''}"
 
 
 def _flag_help(flag: Flag, app: str) -> str:

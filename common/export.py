@@ -23,7 +23,9 @@ from typing import Any
 
 from common.errors import UserError
 from common.files import TEMPORARY_PREFIX, atomic_directory, write_json
-from common.saved_model import DEFAULT_ENDPOINT, METADATA_FILE, list_versions
+from common.questions import Case, matched_questions
+from common.saved_model import DEFAULT_ENDPOINT, EXAMPLE_FILE, METADATA_FILE, list_versions
+from common.server.tensors import write_request
 
 _VERIFIER = Path(__file__).with_name("verify_saved_model.py")
 _VERIFIER_SECONDS = 600
@@ -32,12 +34,10 @@ _TOLERANCE = 1e-5
 # The fresh process has no GPU, as a server may have none. GPU kernels round otherwise,
 # TF32 products to ten bits.
 _GPU_TOLERANCE = 5e-3
-_LONG_TEXT_CHARACTERS = 100_000
-_WORD_COUNTS = (1, 2, 3, 17, 61)
-_LARGEST_BATCH = 64
 _PACKAGES = ("tensorflow", "keras", "numpy")
 
 Endpoint = tuple[Callable[..., Mapping[str, Any]], Sequence[Any]]
+Questions = Mapping[str, Mapping[str, Any]]
 
 
 class VerificationError(RuntimeError):
@@ -47,7 +47,7 @@ class VerificationError(RuntimeError):
 def export_model(
     app: str,
     endpoints: Mapping[str, Endpoint],
-    examples: Sequence[str],
+    questions: Questions,
     saved_models_dir: str | os.PathLike[str],
     metadata: Mapping[str, Any] | None = None,
     tracked: Iterable[Any] = (),
@@ -56,9 +56,11 @@ def export_model(
 
     Args:
         app: Name of the application.
-        endpoints: By name, a function of one argument `text`, string [batch], that returns a dictionary of
-            tensors [batch, ...], and its input signature. One is called `serving_default`.
-        examples: Typical texts, at least one; the verification asks with them and with what it makes of them.
+        endpoints: By name, a function that returns a dictionary of tensors [batch, ...], and its input
+            signature: a named `tf.TensorSpec` for each argument. One is called `serving_default`.
+        questions: By what they try, inputs by their names in the signatures: arrays, or nested lists, [batch, ...].
+            The verification asks every endpoint with each case that has all its inputs, and with no more of the
+            case than these. The first row of the first case goes with the model as its example.
         saved_models_dir: The folder of all exported models.
         metadata: What else to note in `assets.extra/unroll.json`: `class_names`, `metrics`, ...
         tracked: What the endpoints use: the preprocessor (`tf.Module`), the Keras model.
@@ -70,6 +72,7 @@ def export_model(
         UserError: If the disk is full, the place cannot be written, or Keras runs on another backend.
         VerificationError: If the SavedModel answers otherwise than the model in memory, or would not run
             elsewhere.
+        ValueError: If the endpoints or the questions are not of this form, or do not fit each other.
     """
     import keras
 
@@ -80,9 +83,7 @@ def export_model(
         )
     if DEFAULT_ENDPOINT not in endpoints:
         raise ValueError(f"endpoints must hold {DEFAULT_ENDPOINT!r}, the one that servers use; got {sorted(endpoints)}")
-    if not examples:
-        raise ValueError("examples must hold at least one text")
-
+    cases = matched_questions({name: signature for name, (_, signature) in endpoints.items()}, questions)
     models = Path(saved_models_dir) / app
     staging = models / f"{TEMPORARY_PREFIX}export-{secrets.token_hex(4)}"
     try:
@@ -91,11 +92,12 @@ def export_model(
             request = {
                 "model": str(directory.resolve()),
                 "tolerance": _tolerance(),
-                "cases": _cases(functions, examples),
+                "cases": _cases(functions, cases),
             }
             extra = directory / METADATA_FILE
             extra.parent.mkdir()
             write_json(extra, _notes(app, functions, metadata or {}))
+            write_json(directory / EXAMPLE_FILE, _example(cases))
             verifier.verify(request)
         return _publish(staging, models)
     except BaseException:
@@ -149,40 +151,28 @@ def _write(endpoints: Mapping[str, Endpoint], tracked: Iterable[Any], directory:
     return functions
 
 
-def _cases(functions: Mapping[str, Callable], examples: Sequence[str]) -> list[dict[str, Any]]:
-    """Returns questions with the answers of the model in memory."""
+def _cases(functions: Mapping[str, Callable], cases: Iterable[Case]) -> list[dict[str, Any]]:
+    """Returns the questions with the answers of the model in memory."""
     import tensorflow as tf
 
-    cases = []
-    for endpoint, function in functions.items():
-        for case, texts in _questions(examples).items():
-            try:
-                answers = function(tf.constant(texts))
-            except tf.errors.OpError as error:
-                raise VerificationError(
-                    f"endpoint {endpoint}, {case}: the model fails already in memory: {error}"
-                ) from error
-            outputs = {name: _to_json(value.numpy()) for name, value in answers.items()}
-            cases.append({"endpoint": endpoint, "case": case, "texts": texts, "outputs": outputs})
-    return cases
+    answered = []
+    for case in cases:
+        try:
+            answers = functions[case.endpoint](*case.inputs.values())
+        except tf.errors.OpError as error:
+            raise VerificationError(
+                f"endpoint {case.endpoint}, {case.name}: the model fails already in memory: {error}"
+            ) from error
+        inputs = {name: _to_json(value.numpy()) for name, value in case.inputs.items()}
+        outputs = {name: _to_json(value.numpy()) for name, value in answers.items()}
+        answered.append({"endpoint": case.endpoint, "case": case.name, "inputs": inputs, "outputs": outputs})
+    return answered
 
 
-def _questions(examples: Sequence[str]) -> dict[str, list[str]]:
-    """Returns batches of texts by what they try."""
-    examples = list(examples)
-    words = " ".join(examples).split() or ["word"]
-    # Stretched to the largest count of words: lengths the model was not traced with.
-    stretched = words * (max(_WORD_COUNTS) // len(words) + 1)
-    long_text = " ".join(words * (_LONG_TEXT_CHARACTERS // (len(" ".join(words)) + 1) + 1))
-    return {
-        "the examples": examples[:_LARGEST_BATCH],
-        "a batch of 1": examples[:1],
-        "a batch of 7": (examples * 7)[:7],
-        "the empty string": [""],
-        "white space beside an example": [" \t\n", examples[0]],
-        "a very long text": [long_text],
-        **{f"a text of {count} words": [" ".join(stretched[:count])] for count in _WORD_COUNTS},
-    }
+def _example(cases: Iterable[Case]) -> dict[str, Any]:
+    """Returns one example as a request in row form, for `serve` to warm up with and to show."""
+    first = next(case for case in cases if case.endpoint == DEFAULT_ENDPOINT)
+    return write_request({name: value.numpy()[0] for name, value in first.inputs.items()})
 
 
 def _to_json(array: Any) -> dict[str, Any]:

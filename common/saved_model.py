@@ -16,6 +16,7 @@ import importlib
 import importlib.util
 import json
 import os
+import re
 import sys
 import types
 from collections.abc import Iterator, Mapping, Sequence
@@ -29,6 +30,7 @@ from common.errors import UserError
 from common.native_log import hold_back_native_log
 
 METADATA_FILE = Path("assets.extra", "unroll.json")
+EXAMPLE_FILE = Path("assets.extra", "example.json")
 DEFAULT_ENDPOINT = "serving_default"
 _GRAPH_FILE = "saved_model.pb"
 
@@ -90,10 +92,34 @@ class SavedModel:
         return self.run(endpoint, {name: np.array(encoded, dtype=object)})
 
     def run(self, endpoint: str, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """Asks an endpoint with arrays for all its inputs; may be called from several threads at a time."""
+        """Asks an endpoint with arrays for all its inputs; may be called from several threads at a time.
+
+        Raises:
+            UserError: If there is no such endpoint, or the model refuses the values.
+        """
         signature = self.signature(endpoint)
         feed = {signature.inputs[name].name: value for name, value in inputs.items()}
-        return self._session.run({name: info.name for name, info in signature.outputs.items()}, feed)
+        try:
+            return self._session.run({name: info.name for name, info in signature.outputs.items()}, feed)
+        except Exception as error:
+            if type(error).__name__ != "InvalidArgumentError":  # of tensorflow.errors, which is not imported for it
+                raise
+            raise UserError(f"the model refuses this input: {_reason(error)}") from error
+
+    def example(self) -> dict[str, Any] | None:
+        """Returns an example that the model answers, as JSON by input; None for a model that has none with it.
+
+        Raises:
+            UserError: If its file cannot be read.
+        """
+        path = self.path / EXAMPLE_FILE
+        try:
+            (row,) = json.loads(path.read_text(encoding="utf-8"))["instances"]
+            return dict(row)
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, TypeError, KeyError) as error:
+            raise UserError(f"{path} is damaged ({error}); export the run again") from error
 
     def signature(self, endpoint: str) -> Signature:
         """Returns the signature of an endpoint.
@@ -235,11 +261,21 @@ def _damage_explained(version: Path) -> Iterator[None]:
     except Exception as error:
         # The classes differ by file and by where in it the damage is: DecodeError, OSError, DataLossError,
         # NotFoundError, ValueError, RuntimeError (no graph for the tag "serve"). What is being read is known.
-        lines = [line.strip() for line in str(error).splitlines() if line.strip() and not line.strip().startswith("[[")]
-        lines = lines or [type(error).__name__]
-        # "Graph execution error:" stands before the place in the graph, and the reason after it.
-        reason = (lines[-1] if lines[0].endswith(":") else lines[0])[:200]
-        raise UserError(f"the SavedModel {version} is damaged or not whole ({reason}); export the run again") from error
+        raise UserError(
+            f"the SavedModel {version} is damaged or not whole ({_reason(error)}); export the run again"
+        ) from error
+
+
+def _reason(error: Exception) -> str:
+    """Returns the line of an error of TensorFlow that says what happened."""
+    text = str(error)
+    asserted = re.search(r"assertion failed: \[(.*?)\]", text)
+    if asserted:  # what the author of the graph says, without the operands
+        return asserted[1]
+    lines = [line.strip() for line in text.splitlines() if line.strip() and not line.strip().startswith("[[")]
+    lines = lines or [type(error).__name__]
+    # "Graph execution error:" stands before the place in the graph, and the reason after it.
+    return (lines[-1] if lines[0].endswith(":") else lines[0])[:200]
 
 
 def _is_version(name: str) -> bool:

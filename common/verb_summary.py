@@ -55,26 +55,25 @@ def settings_line(settings: Any) -> str:
 
 
 def show_splits(command: Command, splits: Any) -> None:
-    """Writes how many examples each split has, where they come from, the labels, and what was left out."""
-    parts = {"train": splits.train, "validation": splits.validation, "test": splits.test}
-    available = getattr(splits, "available", None)
-    rows = {}
-    for index, (name, part) in enumerate(parts.items()):
-        whole = f" of {available[index]:,}" if available else ""
-        rows[name] = f"{len(part):,}{whole} examples from {part.origin}"
-    names = list(map(str, splits.label_names))
-    rows["labels"] = ", ".join(names[:12]) + (f" and {len(names) - 12} more" if len(names) > 12 else "")
-    if splits.cache:
-        rows["prepared in"] = splits.cache
+    """Writes what the splits say of themselves, what was noted when they were made, and what was left out.
+
+    Args:
+        command: Says who set `data.limit`.
+        splits: Has `describe()`, name to text, `notes` and `cache`. Where `data.limit` left out examples it also has
+            `available`, the numbers of examples without it.
+    """
     console = get_console()
-    console.table(rows)
-    for note in getattr(splits, "notes", ()):
+    prepared = {"prepared in": splits.cache} if splits.cache else {}
+    console.table({**splits.describe(), **prepared})
+    for note in splits.notes:
         console.warn(note)
+    available = getattr(splits, "available", None)
     if available:
         origin = command.origin("data.limit")
+        kept = sum(map(len, (splits.train, splits.validation, splits.test)))
         console.warn(
-            f"data.limit{f' ({origin})' if origin else ''} keeps {sum(map(len, parts.values())):,} of "
-            f"{sum(available):,} examples; a training with --data.limit none uses all"
+            f"data.limit{f' ({origin})' if origin else ''} keeps {kept:,} of {sum(available):,} examples; "
+            "a training with --data.limit none uses all"
         )
 
 
@@ -98,9 +97,9 @@ def show_end(command: Command, the_run: Run, version: Path, stages: Stages) -> N
 def commands_with_model(command: Command, model: Path) -> list[tuple[str, str]]:
     """Returns what to try with an exported model: purpose and command."""
     start = f"{_python()} -m apps.{command.app}"
-    example = importlib.import_module(f"{command.package}.serving").EXAMPLES[0]
+    example = importlib.import_module(f"{command.package}.predict").EXAMPLE
     return [
-        ("ask it", f"{start} predict --model {shlex.quote(str(model))} {shlex.quote(str(example))}"),
+        ("ask it", f"{start} predict --model {shlex.quote(str(model))} {shlex.join(example)}"),
         ("serve it", f"{start} serve --model {shlex.quote(str(model))}"),
     ]
 

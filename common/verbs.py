@@ -132,22 +132,11 @@ def export(command: Command) -> None:
 
 
 def predict(command: Command) -> None:
-    """Answers of an exported model for new inputs; nothing of the application is imported."""
-    flags = command.flags
-    if flags["input"] is not None and command.arguments:
-        raise UserError("give the inputs either as words or as --input FILE, not both")
-    if flags["column"] is not None and flags["input"] is None:
-        raise UserError("--column names a column of --input FILE, which is missing")
-    _existing_model(flags["model"])
-    importlib.import_module("common.predict").run_predict(
-        flags["model"],
-        command.arguments,
-        input_path=flags["input"],
-        column=flags["column"],
-        explain=flags["explain"],
-        as_json=flags["json"],
-        app=command.app,
-    )
+    """Answers of an exported model for new inputs, as the application's module `predict` gives them."""
+    flags = dict(command.flags)
+    model = flags.pop("model")
+    _existing_model(model)
+    _module(command, "predict").predict(model, command.arguments, flags)
 
 
 def serve(command: Command) -> None:
@@ -236,15 +225,13 @@ def _export(command: Command, the_run: Run, model: Any, preprocessor: Any) -> Pa
     if keras is not None and keras.backend.backend() != "tensorflow":
         return exporter.export_on_tensorflow(command.package, the_run.path, command.flags["saved_models"])
     serving = _module(command, "serving")
-    metadata = {"run": the_run.path, "metrics": _read_json(the_run.metrics_path()).get("metrics")}
-    if hasattr(preprocessor, "label_names"):  # only applications that answer with labels have them
-        metadata["class_names"] = list(preprocessor.label_names)
+    notes = {"run": the_run.path, "metrics": _read_json(the_run.metrics_path()).get("metrics")}
     return exporter.export_model(
         command.app,
         serving.endpoints(model, preprocessor),
-        serving.EXAMPLES,
+        serving.questions(model, preprocessor),
         command.flags["saved_models"],
-        metadata=metadata,
+        metadata={**serving.metadata(model, preprocessor), **notes},
         tracked=(preprocessor, model),
     )
 

@@ -29,7 +29,7 @@ def main():
     """Reads a request, writes a report.
 
     The request on stdin is `{"model": directory, "tolerance": number, "cases": [{"endpoint", "case",
-    "texts", "outputs": {name: array}}]}`, an array being `{"dtype", "shape", "values"}`, bytes as Latin-1
+    "inputs": {name: array}, "outputs": {name: array}}]}`, an array being `{"dtype", "shape", "values"}`, bytes as Latin-1
     text. The report, the last line of stdout, is `{"problems": [sentence, ...]}`.
     """
     _isolate()
@@ -93,15 +93,15 @@ def _check(tf, loaded, case, tolerance):
 
     where = f"endpoint {case['endpoint']}, {case['case']}"
     signature = loaded.signatures[case["endpoint"]]
-    (name,) = signature.structured_input_signature[1]
-    outputs = signature(**{name: tf.constant(case["texts"], tf.string)})
+    outputs = signature(**{name: tf.constant(_read(np, array)) for name, array in case["inputs"].items()})
+    batch = next(iter(case["inputs"].values()))["shape"][0]
     if set(outputs) != set(case["outputs"]):
         yield f"{where}: outputs {sorted(outputs)}, in memory {sorted(case['outputs'])}"
         return
     for key, expected in case["outputs"].items():
         actual = outputs[key].numpy()
-        if list(actual.shape[:1]) != [len(case["texts"])]:
-            yield f"{where}: output {key} has the shape {list(actual.shape)} for {len(case['texts'])} texts"
+        if list(actual.shape[:1]) != [batch]:
+            yield f"{where}: output {key} has the shape {list(actual.shape)} for a batch of {batch}"
             continue
         if list(actual.shape) != expected["shape"] or actual.dtype.name != expected["dtype"]:
             yield (
@@ -116,17 +116,33 @@ def _check(tf, loaded, case, tolerance):
                 found, wanted = mine[wrong], theirs[wrong]
                 yield f"{where}: output {key} has {found!r} as value {wrong}, in memory {wanted!r}"
             continue
+        if actual.dtype.kind != "f":
+            wrong = np.flatnonzero(actual.ravel() != _read(np, expected).ravel())
+            if len(wrong):
+                found, wanted = actual.ravel()[wrong[0]], expected["values"][wrong[0]]
+                yield f"{where}: output {key} has {found} as value {wrong[0]}, in memory {wanted}"
+            continue
         mine = actual.ravel().astype(np.float64)
         theirs = np.array(expected["values"], np.float64)
         if not np.all(np.isfinite(theirs)):
             yield f"{where}: output {key} is not finite in memory"
             continue
-        allowed = tolerance * (1 + np.abs(theirs)) if actual.dtype.kind == "f" else 0
+        allowed = tolerance * (1 + np.abs(theirs))
         excess = np.abs(mine - theirs) - allowed
         if mine.size and not np.all(excess <= 0):  # NaN fails this, too
             worst = int(np.argmax(np.where(np.isnan(excess), np.inf, excess)))
             found, wanted = mine[worst], theirs[worst]
             yield f"{where}: output {key} has {found:.8g} as value {worst}, in memory {wanted:.8g}"
+
+
+def _read(np, array):
+    """Returns the array that `common/export.py` wrote."""
+    if array["dtype"] == "object":
+        flat = np.empty(len(array["values"]), object)
+        flat[:] = [value.encode("latin-1") for value in array["values"]]
+    else:
+        flat = np.array(array["values"], array["dtype"])
+    return flat.reshape(array["shape"])
 
 
 if __name__ == "__main__":

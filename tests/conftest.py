@@ -1,5 +1,7 @@
 """Fixtures of all tests."""
 
+from pathlib import Path
+
 import pytest
 
 from common import console
@@ -9,3 +11,29 @@ from common import console
 def no_console_of_another_test(monkeypatch):
     """A verb that ran in a test leaves a console behind that writes to the closed stdout of that test."""
     monkeypatch.setattr(console, "_current", None)
+
+
+@pytest.fixture(scope="session")
+def tiny_model_dir(tmp_path_factory) -> Path:
+    """`saved_models/tiny` with one version, written and verified by the real exporter; tests only read it."""
+    from common.export import export_model
+    from common.text_questions import text_questions
+    from tests.common import tiny_text_model
+
+    endpoints, tracked = tiny_text_model.build()
+    folder = tmp_path_factory.mktemp("saved_models")
+    metadata = {"class_names": list(tiny_text_model.CLASS_NAMES), "metrics": {"accuracy": 0.5}}
+    export_model("tiny", endpoints, text_questions(tiny_text_model.EXAMPLES), folder, metadata, tracked)
+    return folder / "tiny"
+
+
+@pytest.fixture(scope="session")
+def tiny_series_dir(tmp_path_factory) -> Path:
+    """`saved_models/series` with one version that takes and gives arrays; tests only read it."""
+    from common.export import export_model
+    from tests.common import tiny_series_model
+
+    endpoints, questions, tracked = tiny_series_model.build()
+    folder = tmp_path_factory.mktemp("saved_models")
+    export_model("series", endpoints, questions, folder, tracked=tracked)
+    return folder / "series"

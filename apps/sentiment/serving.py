@@ -7,8 +7,9 @@ import keras
 import tensorflow as tf
 
 from apps.sentiment.vocabulary import PAD_ID
+from common.text_questions import text_questions
 
-# Texts that an export is tried with: short, long, empty, not ASCII.
+# Texts that an export is tried with, the first one short: long, empty, not ASCII.
 EXAMPLES = (
     "I laughed twice and cried once.",
     "Two hours I will never get back.",
@@ -43,6 +44,16 @@ def endpoints(model, preprocessor):
 
     explain = Explainer(model, preprocessor)
     return {"serving_default": (classify, TEXTS), "explain": (explain, TEXTS)}
+
+
+def questions(model, preprocessor):
+    """What an export is tried with: `text` tf.string `[batch]` by what each batch tries."""
+    return text_questions(EXAMPLES)
+
+
+def metadata(model, preprocessor):
+    """What goes with the SavedModel for `predict`: the names of the classes, in the order of the probabilities."""
+    return {"class_names": list(preprocessor.label_names)}
 
 
 class Explainer:

@@ -82,6 +82,17 @@ class Splits:
     notes: tuple[str, ...] = ()
     available: tuple[int, int, int] | None = None
 
+    def describe(self) -> dict[str, str]:
+        """What a person wants to know first, name to text: how many examples, where they come from, the labels."""
+        rows = {}
+        for index, name in enumerate(("train", "validation", "test")):
+            part = getattr(self, name)
+            whole = f" of {self.available[index]:,}" if self.available else ""
+            rows[name] = f"{len(part):,}{whole} examples from {part.origin}"
+        more = f" and {len(self.label_names) - 12} more" if len(self.label_names) > 12 else ""
+        rows["labels"] = ", ".join(map(str, self.label_names[:12])) + more
+        return rows
+
 
 def text_digest(text: str) -> bytes:
     """16 bytes, as good as random, that two texts share if they are the same up to case and white space."""

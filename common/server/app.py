@@ -12,11 +12,21 @@ import uvicorn
 
 from common.console import Console, get_console
 from common.errors import UserError
-from common.saved_model import SavedModel, load, read_metadata, resolve_model
+from common.saved_model import (
+    DEFAULT_ENDPOINT,
+    EXAMPLE_FILE,
+    SavedModel,
+    Signature,
+    load,
+    read_metadata,
+    resolve_model,
+)
 from common.server.rest import MAX_BATCH, MAX_BODY_BYTES, make_app
+from common.server.tensors import ROW, RequestError, read_inputs
 
 _GRACE_SECONDS = 30
 _BACKLOG = 128
+_LONGEST_BODY = 200  # characters of a request that a person still reads
 
 
 def serve(
@@ -56,10 +66,29 @@ def serve(
 
 
 def warm_up(model: SavedModel) -> None:
-    """Asks every endpoint of texts once: the first answer takes ten times as long as those after it."""
+    """Asks every endpoint once: the first answer takes ten times as long as those after it.
+
+    With the example that the export left, as far as an endpoint takes its inputs; without one, with a text.
+
+    Raises:
+        UserError: If the example is not one of this model.
+    """
+    example = model.example()
     for endpoint, signature in model.signatures.items():
-        if len(signature.inputs) == 1 and next(iter(signature.inputs.values())).dtype == 7:  # DT_STRING
-            model.call(endpoint, ["warm up"])
+        try:
+            if example is not None and set(signature.inputs) <= set(example):
+                row = {name: example[name] for name in signature.inputs}
+                model.run(endpoint, read_inputs({ROW: [row]}, signature.inputs, 1)[1])
+            elif example is None and _takes_texts(signature):
+                model.call(endpoint, ["warm up"])
+        except (RequestError, UserError) as error:
+            if example is None:  # a model of others may take strings that are no texts; its first answer is slow
+                continue
+            raise UserError(f"the example of {model.path} does not fit it ({error}); export the run again") from error
+
+
+def _takes_texts(signature: Signature) -> bool:
+    return [info.dtype for info in signature.inputs.values()] == [7]  # DT_STRING
 
 
 class _Server(uvicorn.Server):
@@ -129,7 +158,18 @@ def _announce(console: Console, model: SavedModel, name: str, host: str, port: i
     reachable = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
     url = f"http://{f'[{reachable}]' if ':' in reachable else reachable}:{port}"
     endpoint = f"{url}/v1/models/{name}"
-    body = json.dumps({"instances": ["a text", "another text"]})
     console.line(f"Serving {name}, version {model.version}, on {url} (Ctrl-C stops)")
-    console.line(f"  curl -d {shlex.quote(body)} {endpoint}:predict")
+    body = _example_body(model)
+    if body is not None:
+        console.line(f"  curl -d {shlex.quote(body)} {endpoint}:predict")
     console.line(f"  curl {endpoint}/metadata    # endpoints: {', '.join(sorted(model.signatures))}")
+
+
+def _example_body(model: SavedModel) -> str | None:
+    """Returns what `curl -d` takes to ask the model: a request, or a file of one; None if nothing is known of it."""
+    example = model.example()
+    if example is None:
+        signature = model.signatures.get(DEFAULT_ENDPOINT)
+        return json.dumps({ROW: ["a text", "another text"]}) if signature and _takes_texts(signature) else None
+    body = json.dumps({ROW: [example]})
+    return body if len(body) <= _LONGEST_BODY else f"@{model.path / EXAMPLE_FILE}"

@@ -102,11 +102,11 @@ def make_app(
         if method not in ("classify", "regress"):
             raise RequestError(f"Malformed request: POST {request.url.path}")
         check_servable(requested, version)
-        # These two wrap their inputs in tf.Example messages, and the graph must parse them. Text needs no
-        # such wrapping.
+        # These two wrap their inputs in tf.Example messages, and the graph must parse them. What JSON can say
+        # needs no such wrapping.
         raise RequestError(
             f"Expected a signature with method_name tensorflow/serving/{method}, which takes tf.Example "
-            f'messages; the signatures of {name} take their inputs directly: POST {{"instances": ["..."]}} to '
+            f'messages; the signatures of {name} take their inputs directly: POST {{"instances": [...]}} to '
             f"/v1/models/{name}:predict"
         )
 
@@ -136,6 +136,7 @@ def answer(model: SavedModel, body: bytes, max_batch: int) -> bytes:
 
     Raises:
         RequestError: If the request cannot be answered.
+        UserError: If the model refuses its values.
     """
     document = parse_body(body)
     endpoint = document.get("signature_name", DEFAULT_ENDPOINT)
@@ -146,12 +147,7 @@ def answer(model: SavedModel, body: bytes, max_batch: int) -> bytes:
         known = ", ".join(sorted(model.signatures))
         raise RequestError(f'Serving signature name: "{endpoint}" not found in signature def; there is {known}')
     form, arrays = read_inputs(document, model.signatures[endpoint].inputs, max_batch)
-    try:
-        outputs = model.run(endpoint, arrays)
-    except Exception as error:
-        if type(error).__name__ != "InvalidArgumentError":  # of tensorflow.errors, which is not imported for it
-            raise
-        raise RequestError(f"the model refuses this input: {str(error).splitlines()[0][:500]}") from error
+    outputs = model.run(endpoint, arrays)
     # NaN and Infinity are written as such, which TensorFlow Serving does, too.
     return json.dumps(write_outputs(form, outputs), ensure_ascii=False).encode("utf-8")
 

@@ -25,17 +25,16 @@ def fake_app(monkeypatch):
 def world(fake_app, tmp_path, monkeypatch):
     """The modules that need TensorFlow, replaced; what they were asked to do is in the returned lists."""
     monkeypatch.chdir(tmp_path)
-    calls = {"export": [], "predict": [], "serve": []}
+    calls = {"export": [], "serve": []}
 
-    def export_model(app, endpoints, examples, saved_models_dir, metadata, tracked):
-        calls["export"].append((app, sorted(endpoints), list(examples), str(saved_models_dir), metadata))
+    def export_model(app, endpoints, questions, saved_models_dir, metadata, tracked):
+        calls["export"].append((app, sorted(endpoints), questions, str(saved_models_dir), metadata))
         version = tmp_path / saved_models_dir / app / str(len(calls["export"]))
         version.mkdir(parents=True)
         return version.relative_to(tmp_path)
 
     replaced = {
         "common.export": {"export_model": export_model},
-        "common.predict": {"run_predict": lambda *words, **flags: calls["predict"].append((words, flags))},
         "common.server.app": {"serve": lambda **flags: calls["serve"].append(flags)},
     }
     for name, functions in replaced.items():
@@ -71,16 +70,3 @@ def interrupted(run_main, tmp_path):
     train.fail_with = None
     train.calls.clear()
     return tmp_path / "runs" / "fake" / "a"
-
-
-@pytest.fixture(scope="session")
-def tiny_model_dir(tmp_path_factory) -> Path:
-    """`saved_models/tiny` with one version, written and verified by the real exporter; tests only read it."""
-    from common.export import export_model
-    from tests.common import tiny_text_model
-
-    endpoints, tracked = tiny_text_model.build()
-    folder = tmp_path_factory.mktemp("saved_models")
-    metadata = {"class_names": list(tiny_text_model.CLASS_NAMES), "metrics": {"accuracy": 0.5}}
-    export_model("tiny", endpoints, tiny_text_model.EXAMPLES, folder, metadata, tracked)
-    return folder / "tiny"

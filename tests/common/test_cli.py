@@ -12,7 +12,7 @@ import pytest
 
 from common import verbs
 from common.cli import main, parse
-from common.cli_options import VERBS
+from common.cli_options import VERBS, verb_of
 from common.config_options import options_of
 from common.errors import UserError
 
@@ -111,6 +111,7 @@ def test_help_shows_every_verb_and_every_setting_with_default_unit_and_meaning(r
 @pytest.mark.parametrize("verb", VERBS, ids=VERB_NAMES)
 def test_the_help_of_a_verb_shows_its_options(run_main, verb):
     code, out, err = run_main(verb.name, "--help")
+    verb = verb_of(verb, "fake_app")
     assert code == 0 and not err
     words = " ".join(out.split())
     for flag in verb.flags:
@@ -118,6 +119,28 @@ def test_the_help_of_a_verb_shows_its_options(run_main, verb):
         assert flag.meaning.replace("{app}", "fake") in words
         assert not flag.required or f"--{flag.name} {flag.placeholder} [options]" in words
         assert flag.default in (None, False) or f"(default: {flag.default}" in words
+    assert not verb.arguments or f"[{verb.arguments} ...]" in words
+
+
+def test_the_help_of_predict_is_the_applications(run_main):
+    """Else a person is told of texts by an application that reads tables."""
+    out = run_main("predict", "--help")[1]
+    for words in (
+        "usage: python -m apps.fake predict --model DIR [options] [QUESTION ...]",
+        "how many answers to weigh (default: 4; answers)",
+        "which comes first: best or worst (default: best)",
+        """python -m apps.fake predict --model DIR 'It'"'"'s good.'""",
+    ):
+        assert words in out, words
+    assert "text" not in out.lower()
+
+
+def test_an_application_without_words_takes_none(command, monkeypatch):
+    from fake_app import predict
+
+    monkeypatch.setattr(predict, "ARGUMENTS", "")
+    with pytest.raises(UserError, match="predict takes options only, so one is one word too many"):
+        command("predict", "--model", "m", "one")
 
 
 def test_what_a_command_line_means(command):
@@ -148,6 +171,7 @@ def test_texts_may_stand_anywhere_and_begin_with_a_dash(command):
     assert predict.arguments == ("one text", "another", "-5 stars", "--bad", "-x")
     assert predict.flags["json"] is True and predict.flags["model"] == "m"
     assert command("predict", "--model", "m", "--input", "-").flags["input"] == "-"
+    assert command("predict", "--model", "m", "--beam", "9").flags["beam"] == 9
 
 
 @pytest.mark.parametrize("number", ["-1", "-1e-3", "-.5", "-inf"])
@@ -202,10 +226,12 @@ def test_negative_numbers_are_values(command, number):
             "evaluate --run x --split tset",
             "--split is tset, but must be test, validation or train; did you mean test?",
         ),
+        ("train --explain", "train has no option --explain; it belongs to predict"),
+        ("predict --model x --beam 0", "--beam is 0, but must be a whole number of at least 1"),
         ("predict --modle x", "predict has no option --modle; did you mean --model?"),
         (
             "predict --model x -zzzz",
-            "predict has no option -zzzz; an input that begins with a dash goes after --",
+            "predict has no option -zzzz; what is no option but begins with a dash goes after --",
         ),
         ("serve --model x --port abc", "--port is abc, but must be a whole number from 0 to 65535"),
         ("serve --model x --port -1", "--port is -1, but must be a whole number from 0 to 65535"),

@@ -1,7 +1,9 @@
 """If these fail, a user gets a SavedModel that answers otherwise than the model measured, or half of one."""
 
 import concurrent.futures
+import importlib
 import json
+import re
 import subprocess
 import sys
 import threading
@@ -13,7 +15,8 @@ import pytest
 
 from common import export, verify_saved_model
 from common.errors import UserError
-from tests.common import tiny_text_model
+from common.text_questions import text_questions
+from tests.common import tiny_series_model, tiny_text_model
 
 tf = pytest.importorskip("tensorflow")
 TEXT = [tf.TensorSpec([None], tf.string, name="text")]
@@ -42,7 +45,8 @@ def _length(text):
 
 
 def _export(folder, function=_length, tracked=()):
-    return export.export_model("app", {"serving_default": (function, TEXT)}, ["one text"], folder, tracked=tracked)
+    questions = text_questions(["one text"])
+    return export.export_model("app", {"serving_default": (function, TEXT)}, questions, folder, tracked=tracked)
 
 
 def test_export_is_a_numbered_saved_model_with_notes(tiny_model_dir):
@@ -58,14 +62,53 @@ def test_export_is_a_numbered_saved_model_with_notes(tiny_model_dir):
     assert [path.name for path in tiny_model_dir.iterdir()] == ["1"]
 
 
+def test_arrays_of_numbers_are_exported_and_asked(tiny_series_dir):
+    """Else an application of measurements, pictures or notes has no verified export."""
+    version = tiny_series_dir / "1"
+    notes = json.loads((version / "assets.extra" / "unroll.json").read_text())
+    assert notes["signatures"]["serving_default"]["inputs"] == {
+        "history": {"dtype": "float32", "shape": [None, None, 2]},
+        "future": {"dtype": "float32", "shape": [None, 3, 1]},
+        "history_time": {"dtype": "int64", "shape": [None, None]},
+    }
+    (row,) = json.loads((version / "assets.extra" / "example.json").read_text())["instances"]
+    assert np.array_equal(np.float32([row["history"]]), tiny_series_model.example(1, 2)["history"])
+    assert row["history_time"] == [1700000001, 1700003601]
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "problem"),
+    [
+        ("time", 1, "output time has 1700018001 as value 0, in memory 1700018002"),
+        ("forecast", 1e-3, "output forecast has .* as value 0"),
+        ("quantiles", 1e-3, "output quantiles has .* as value 0"),
+    ],
+)
+def test_a_difference_in_an_array_is_found(tiny_series_dir, name, change, problem):
+    """Else a forecast is served whose error nobody has measured, or one for the wrong second."""
+    loaded = tf.saved_model.load(str(tiny_series_dir / "1"))
+    inputs = tiny_series_model.example(2, 5)
+    outputs = {key: value.numpy() for key, value in loaded.signatures["serving_default"](**inputs).items()}
+    case = {"endpoint": "serving_default", "case": "c"}
+    case["inputs"] = {key: export._to_json(value) for key, value in inputs.items()}
+    case["outputs"] = {key: export._to_json(value) for key, value in outputs.items()}
+    case = json.loads(json.dumps(case))
+    assert not list(verify_saved_model._check(tf, loaded, case, 1e-5))
+    case["outputs"][name]["values"][0] += change
+    (found,) = verify_saved_model._check(tf, loaded, case, 1e-5)
+    assert re.search(problem, found)
+
+
 def test_the_questions_try_what_users_send():
     """Else an export passes that fails for the first empty comment field or the first long article."""
-    questions = export._questions(["a b", "c"])
+    questions = {case: inputs["text"] for case, inputs in text_questions(["a b", "c"]).items()}
     assert len(questions["a batch of 1"]) == 1 and len(questions["a batch of 7"]) == 7
     assert [""] in questions.values()
     assert len(questions["a very long text"][0]) >= 100_000
     assert len(questions["a text of 61 words"][0].split()) == 61
-    assert export._questions([""])["a text of 3 words"] == ["word word word"]
+    assert text_questions([""], "sentence")["a text of 3 words"] == {"sentence": ["word word word"]}
+    with pytest.raises(ValueError, match="at least one text"):
+        text_questions([])
 
 
 def test_a_number_is_never_used_twice(tmp_path, unverified):
@@ -101,6 +144,8 @@ def test_a_full_disk_leaves_nothing_and_is_one_sentence(tmp_path, unverified, mo
         Path(folder, "saved_model.pb").write_bytes(b"half")
         raise tf.errors.ResourceExhaustedError(None, None, "x; No space left on device")
 
+    # Keras imports it on the way, and that puts another module in the place of tf.saved_model.
+    importlib.import_module("tensorflow.saved_model.experimental")
     monkeypatch.setattr(tf.saved_model, "save", full)
     with pytest.raises(UserError, match="No space left on device"):
         _export(tmp_path)
@@ -124,8 +169,8 @@ def test_a_differing_answer_is_shown_and_nothing_left(tmp_path, monkeypatch):
     """Else a model is served whose answers nobody has measured."""
     real = export._cases
 
-    def wrong(functions, examples):
-        cases = real(functions, examples)
+    def wrong(functions, questions):
+        cases = real(functions, questions)
         cases[0]["outputs"]["score"]["values"][0] += 0.01
         return cases
 
@@ -175,10 +220,11 @@ def test_outputs_must_share_the_batch(tmp_path, unverified):
         return {"total": tf.reduce_sum(tf.strings.length(text))[None]}
 
     loaded = tf.saved_model.load(str(_export(tmp_path, function)))
-    case = {"endpoint": "serving_default", "case": "two texts", "texts": ["a", "b"]}
+    texts = {"dtype": "object", "shape": [2], "values": ["a", "b"]}
+    case = {"endpoint": "serving_default", "case": "two texts", "inputs": {"text": texts}}
     case["outputs"] = {"total": {"dtype": "int32", "shape": [1], "values": [2]}}
     (problem,) = verify_saved_model._check(tf, loaded, case, 1e-5)
-    assert problem.endswith("two texts: output total has the shape [1] for 2 texts")
+    assert problem.endswith("two texts: output total has the shape [1] for a batch of 2")
 
 
 @pytest.mark.parametrize(
@@ -198,7 +244,8 @@ def test_what_counts_as_a_difference(outputs, problem):
     kinds = {"score": "float32", "word": "object"}
     arrays = {k: {"dtype": kinds[k], "shape": [2], "values": v} for k, v in outputs.items()}
     loaded = types.SimpleNamespace(signatures={"f": _Signature()})
-    case = {"endpoint": "f", "case": "c", "texts": ["a", "bc"], "outputs": arrays}
+    texts = {"dtype": "object", "shape": [2], "values": ["a", "bc"]}
+    case = {"endpoint": "f", "case": "c", "inputs": {"text": texts}, "outputs": arrays}
     found = list(verify_saved_model._check(tf, loaded, case, 1e-5))
     assert found == ([] if problem is None else [f"endpoint f, c: {problem}"])
 
@@ -250,7 +297,7 @@ def test_numbers_keep_every_bit_on_the_way_to_the_fresh_process():
 def test_a_wrong_call_says_what_is_wrong(tmp_path):
     """Else the author of the next application reads a traceback of Keras."""
     with pytest.raises(ValueError, match="serving_default"):
-        export.export_model("app", {"other": (_length, TEXT)}, ["x"], tmp_path)
-    with pytest.raises(ValueError, match="at least one text"):
-        export.export_model("app", {"serving_default": (_length, TEXT)}, [], tmp_path)
+        export.export_model("app", {"other": (_length, TEXT)}, {"one": {"text": ["x"]}}, tmp_path)
+    with pytest.raises(ValueError, match="no question has all inputs of endpoint 'serving_default': \\['text'\\]"):
+        export.export_model("app", {"serving_default": (_length, TEXT)}, {}, tmp_path)
     assert list(tmp_path.iterdir()) == []

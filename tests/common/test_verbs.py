@@ -19,7 +19,7 @@ def test_train_does_everything_and_says_where(run_main, world, tmp_path):
     assert metrics["metrics"] == {"accuracy": 0.5, "roc_auc": None}
     assert list(metrics["seconds"]) == ["predict", "data", "adapt", "train", "evaluate", "export"]
     assert metrics["config"]["data"]["examples"] == 4 and metrics["config"]["model"]["units"] == 2
-    assert world["export"][0][:4] == ("fake", ["serve"], ["It's good."], "saved_models")
+    assert world["export"][0][:4] == ("fake", ["serve"], {"all": {"text": ["It's good."]}}, "saved_models")
     assert world["export"][0][4] == {
         "run": run.relative_to(tmp_path),
         "metrics": metrics["metrics"],
@@ -30,7 +30,7 @@ def test_train_does_everything_and_says_where(run_main, world, tmp_path):
         "settings  data.examples 4, model.units 2, train.epochs 1",
         "device    CPU",
         "train        4 examples from nowhere [really]",
-        "labels       bad, good",
+        "answers      bad, good",
         "prepared in  the cache",
         "a note",
         "accuracy      0.5000    0.5000  0.9123",
@@ -127,26 +127,20 @@ def test_a_mistake_found_while_training_is_one_sentence(run_main):
     assert run_main("train", "--name", "a")[::2] == (2, "error: the loss is not a number\n")
 
 
-def test_predict_hands_on_what_was_asked(run_main, world, tmp_path):
+def test_predict_hands_on_what_was_asked(run_main, tmp_path):
     (tmp_path / "m").mkdir()
-    assert run_main("predict", "--model", "m", "one", "two", "--explain")[0] == 0
-    assert world["predict"] == [
-        (
-            ("m", ("one", "two")),
-            {"input_path": None, "column": None, "explain": True, "as_json": False, "app": "fake"},
-        )
-    ]
+    from fake_app import predict
+
+    assert run_main("predict", "--model", "m", "one", "two", "--explain", "--beam", "7")[0] == 0
+    flags = {"input": None, "beam": 7, "order": "best", "explain": True, "json": False}
+    assert predict.calls == [("m", ("one", "two"), flags)]
 
 
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
         (["--model", "nope"], "there is no exported model nope; train or export writes one to saved_models"),
-        (
-            ["--model", "m", "--input", "a", "text"],
-            "give the inputs either as words or as --input FILE, not both",
-        ),
-        (["--model", "m", "--column", "a"], "--column names a column of --input FILE, which is missing"),
+        (["--model", "m", "silly"], "this question is silly; ask another one"),
     ],
 )
 def test_what_predict_refuses(run_main, tmp_path, words, sentence):

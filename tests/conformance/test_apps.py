@@ -11,18 +11,20 @@ import inspect
 import json
 import math
 import re
+import shlex
 import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from common.cli import main
-from common.cli_options import VERBS
+from common.cli import main, parse
+from common.cli_options import VERBS, Flag
 from common.config import resolve_config
 from common.config_options import options_of
 from tests import command_line
 from tests.command_line import REPOSITORY
+from tests.conformance.app_answers import IN_MEMORY, PREDICT, SAVED_MODEL, TOLERANCE, assert_same, without_padding
 from tests.conformance.apps import APPS, App
 
 # What each file exports, with its parameters; an application may add some that have a default.
@@ -32,12 +34,24 @@ EXPORTS = {
     "model": {"build_model": ["config", "preprocessor"]},
     "train": {"train": ["config", "run", "splits", "preprocessor", "resume"]},
     "evaluate": {"evaluate": ["config", "run", "splits", "split", "preprocessor", "model"]},
-    "serving": {"endpoints": ["model", "preprocessor"], "EXAMPLES": None},
+    "serving": {
+        "endpoints": ["model", "preprocessor"],
+        "questions": ["model", "preprocessor"],
+        "metadata": ["model", "preprocessor"],
+    },
+    "predict": {
+        "FLAGS": None,
+        "ARGUMENTS": None,
+        "EXAMPLE": None,
+        "predict": ["model_dir", "arguments", "flags"],
+    },
     "diagnose": {"diagnose": ["config", "folder", "splits", "preprocessor", "model"]},
 }
-HEAVY = ("tensorflow", "keras", "jax", "tensorflow_datasets", "sklearn", "matplotlib", "scipy")
-# The order of parallel sums differs between programs and between batch sizes.
-TOLERANCE = 1e-5
+# An application that has these files exports from them what the others do.
+OPTIONAL = {
+    "report": {"draw_pictures": ["run", "split"]},
+}
+HEAVY = ("tensorflow", "keras", "jax", "tensorflow_datasets", "sklearn", "matplotlib", "scipy", "pandas", "numpy")
 
 
 @dataclass(frozen=True)
@@ -86,7 +100,8 @@ def test_the_files_of_the_contract_and_what_they_export(app):
     for name in ("__init__", "__main__", "config", *EXPORTS):
         assert (folder / f"{name}.py").is_file(), name
     assert (folder / "README.md").is_file()
-    for name, exports in EXPORTS.items():
+    there = {name: exports for name, exports in OPTIONAL.items() if (folder / f"{name}.py").is_file()}
+    for name, exports in {**EXPORTS, **there}.items():
         for export, parameters in exports.items():
             found = getattr(module(app, name), export)
             if parameters is not None:
@@ -134,6 +149,18 @@ def test_help_of_every_verb_answers_without_tensorflow(app, tmp_path):
     out = command_line.run_python(code, "", "", verbs, cwd=tmp_path)
     for option in ("--train.epochs", "--data.source", "--run", "--model", *module(app, "config").PRESETS):
         assert option in out, option
+
+
+def test_predict_has_options_of_its_own_and_an_example_that_can_be_typed(app):
+    """Else the last line of a training tells a person to type what is refused."""
+    config, predict = module(app, "config"), module(app, "predict")
+    names = [flag.name for flag in predict.FLAGS]
+    assert all(isinstance(flag, Flag) and len(flag.meaning) > 3 for flag in predict.FLAGS)
+    assert not {"model", "json", "help"} & set(names) and len(set(names)) == len(names)
+    words = ["predict", "--model", "m", *predict.EXAMPLE]
+    command = parse(app.name, app.package, config.Config, config.PRESETS, words)
+    assert set(command.flags) == {"model", "json", *names}
+    assert predict.EXAMPLE and predict.ARGUMENTS.upper() == predict.ARGUMENTS
 
 
 def test_config_prints_what_config_reads(app, capsys, tmp_path):
@@ -232,54 +259,11 @@ def test_evaluate_in_a_fresh_process_gives_what_training_reported(trained):
     assert after["baselines"] == before["baselines"] and after["config"] == before["config"]
 
 
-_ANSWERS = """
-import json, sys
-import numpy as np
-import tensorflow as tf
-
-request = json.load(sys.stdin)
-
-def plain(values):
-    values = values.numpy()
-    if values.dtype == object:
-        return np.vectorize(lambda value: value.decode("utf-8"), otypes=[object])(values).tolist()
-    return values.tolist()
-
-def answers(call):
-    alone = [{name: plain(value)[0] for name, value in call([text]).items()} for text in request["inputs"]]
-    together = {name: plain(value) for name, value in call(request["inputs"]).items()}
-    return {"alone": alone, "together": [dict(zip(together, row)) for row in zip(*together.values())]}
-"""
-_IN_MEMORY = """
-import importlib
-from pathlib import Path
-from common.model_files import load_model
-
-package, run = request["package"], Path(request["run"])
-preprocessor = importlib.import_module(f"{package}.preprocessing").Preprocessor.load(run / "preprocessor")
-model = load_model(run / "model.keras", package)
-endpoints = importlib.import_module(f"{package}.serving").endpoints(model, preprocessor)
-functions = {name: tf.function(function, signature) for name, (function, signature) in endpoints.items()}
-print(json.dumps({name: answers(lambda texts: f(tf.constant(texts))) for name, f in functions.items()}))
-"""
-_SAVED_MODEL = """
-sys.modules |= {"apps": None, "common": None, "keras": None}
-found = {}
-for version in request["versions"]:
-    loaded = tf.saved_model.load(version)
-    found[version] = {
-        name: answers(lambda texts: f(**{next(iter(f.structured_input_signature[1])): tf.constant(texts)}))
-        for name, f in loaded.signatures.items()
-    }
-print(json.dumps(found))
-"""
-
-
 @pytest.fixture(scope="session")
 def in_memory(trained):
-    """What `model.keras` and the preprocessor answer in a fresh process: by endpoint, to each input alone and to all."""
-    request = {"package": trained.app.package, "run": str(trained.run), "inputs": trained.app.inputs}
-    return json.loads(command_line.run_python(_ANSWERS + _IN_MEMORY, cwd=trained.folder, stdin=json.dumps(request)))
+    """What `model.keras` and the preprocessor answer in a fresh process: by endpoint, to each example alone and beside others."""
+    request = {"package": trained.app.package, "run": str(trained.run), "examples": trained.app.examples}
+    return json.loads(command_line.run_python(IN_MEMORY, cwd=trained.folder, stdin=json.dumps(request)))
 
 
 @pytest.fixture(scope="session")
@@ -287,8 +271,8 @@ def exported(trained, tmp_path_factory):
     """What both versions answer, the one of `train` and one that `export` makes now, to somebody without this repository."""
     out, _ = trained.command("export", "--run", trained.run, "--json")
     assert json.loads(out.splitlines()[-1])["saved_model"] == f"saved_models/{trained.app.name}/2"
-    request = {"inputs": trained.app.inputs, "versions": [str(trained.exports / "1"), str(trained.exports / "2")]}
-    code, elsewhere = _ANSWERS + _SAVED_MODEL, tmp_path_factory.mktemp("elsewhere")
+    request = {"examples": trained.app.examples, "versions": [str(trained.exports / "1"), str(trained.exports / "2")]}
+    code, elsewhere = SAVED_MODEL, tmp_path_factory.mktemp("elsewhere")
     found = json.loads(command_line.run_python(code, cwd=elsewhere, isolated=True, stdin=json.dumps(request)))
     return list(found.values())
 
@@ -296,55 +280,92 @@ def exported(trained, tmp_path_factory):
 def test_what_was_trained_is_what_is_exported_whoever_loads_it(trained, in_memory, exported):
     assert set(in_memory) == {"serving_default", *trained.app.endpoints}
     for version in exported:
-        assert_same(version, in_memory)
+        assert set(version) == set(in_memory)
+        for endpoint, expected in in_memory.items():
+            assert set(version[endpoint].pop("inputs")) == set(expected["inputs"])
+            assert_same(
+                version[endpoint], {name: value for name, value in expected.items() if name != "inputs"}, endpoint
+            )
 
 
 def test_neighbours_in_a_batch_and_padding_change_no_answer(exported):
     for answers in exported[0].values():
+        assert any(len(group) > 1 for group in answers["groups"]), "no two examples of the row have the same shape"
         for alone, together in zip(answers["alone"], answers["together"], strict=True):
-            assert_same({name: _without_padding(value, alone[name]) for name, value in together.items()}, alone)
+            assert_same({name: without_padding(value, alone[name]) for name, value in together.items()}, alone)
 
 
-def test_predict_answers_the_same_to_words_files_and_standard_input(trained, in_memory, tmp_path):
-    inputs, expected = trained.app.inputs, in_memory["serving_default"]["alone"]
-    model = ("predict", "--model", trained.exports)
-    out, err = trained.command(*model, "--json", *inputs)
-    assert not err
-    answers = [json.loads(line) for line in out.splitlines()]
-    assert [answer.pop("text") for answer in answers] == list(inputs)
-    assert_same([{name: _values(value) for name, value in answer.items()} for answer in answers], expected)
-
-    (tmp_path / "inputs.txt").write_text("".join(f"{text}\n" for text in inputs), encoding="utf-8")
-    from_file, _ = trained.command(*model, "--json", "--input", tmp_path / "inputs.txt")
-    from_stdin, _ = trained.command(*model, "--json", stdin="".join(f"{text}\n" for text in inputs))
-    assert from_file == from_stdin == out
+def test_predict_answers_the_same_however_it_is_asked(trained, in_memory, tmp_path):
+    alone = in_memory["serving_default"]["alone"]
+    for number, prediction in enumerate(trained.app.predictions):
+        folder = _folder(tmp_path / str(number), prediction)
+        words = ("predict", "--model", trained.exports, "--json", *prediction.words)
+        out, err = command_line.run(trained.app.name, *words, cwd=folder, stdin=prediction.stdin)
+        assert not err, prediction.words
+        positions = range(len(alone)) if prediction.examples is None else prediction.examples
+        assert_same(prediction.answers(out, folder), [alone[position] for position in positions], str(prediction.words))
+        assert {path.name for path in folder.iterdir()} == {*prediction.files, *prediction.leaves}
+        assert all((folder / name).stat().st_size for name in prediction.leaves)
 
 
-def test_predict_for_people_and_with_reasons(trained):
+def test_predict_for_people_needs_nothing_but_the_saved_model(trained, tmp_path):
+    """Else who gets only the exported model cannot ask it, or waits for Keras."""
+    prediction = trained.app.predictions[0]
+    folder = _folder(tmp_path / "folder", prediction)
+    words = (trained.app.package, "predict", "--model", trained.exports, *prediction.words)
+    out = command_line.run_python(PREDICT, *words, cwd=folder, stdin=prediction.stdin)
+    assert out.strip() and "Traceback" not in out
+    assert {path.name for path in folder.iterdir()} == {*prediction.files, *prediction.leaves}
+
+
+def _folder(path, prediction):
+    path.mkdir()
+    for name, content in prediction.files.items():
+        (path / name).write_text(content, encoding="utf-8")
+    return path
+
+
+def test_predict_gives_its_reasons(trained):
     if not trained.app.explains:
         pytest.skip("this application explains nothing")
-    model = ("predict", "--model", trained.exports, "--explain", *trained.app.inputs)
+    prediction = trained.app.predictions[0]
+    model = ("predict", "--model", trained.exports, "--explain", *prediction.words)
     out, err = trained.command(*model)
-    assert not err and trained.app.inputs[0][:20] in out and "Traceback" not in out
+    assert not err and "Traceback" not in out
     lines = trained.command(*model, "--json")[0].splitlines()
+    assert len(lines) == len(trained.app.examples)
     for answer in map(json.loads, lines):
         assert math.isclose(sum(value for _, value in answer["words"]) + answer["bias"], answer["score"], abs_tol=1e-4)
 
 
 def test_serve_answers_the_same_and_stops_when_told(trained, in_memory):
+    expected = in_memory["serving_default"]
     words = ("serve", "--model", trained.exports, "--port", "0")
     process = command_line.start(trained.app.name, *words, cwd=trained.folder)
     try:
         url = re.search(r"http://127\.0\.0\.1:\d+", process.stdout.readline()).group()
-        body = json.dumps({"instances": trained.app.inputs}).encode()
-        with urllib.request.urlopen(f"{url}/v1/models/{trained.app.name}:predict", body, timeout=60) as response:
-            predictions = json.load(response)["predictions"]
+        curl = process.stdout.readline()
+        for group in expected["groups"]:
+            examples = [trained.app.examples[position] for position in group]
+            rows = [{name: example[name] for name in expected["inputs"]} for example in examples]
+            predictions = _post(f"{url}/v1/models/{trained.app.name}:predict", {"instances": rows})["predictions"]
+            if not isinstance(predictions[0], dict):  # the only output goes without its name
+                predictions = [{name: row} for row in predictions for name in expected["alone"][0]]
+            assert_same(predictions, [expected["together"][position] for position in group])
+        # The line that it tells people to try.
+        body = shlex.split(curl)[2]
+        body = (trained.folder / body[1:]).read_text() if body.startswith("@") else body
+        assert len(_post(f"{url}/v1/models/{trained.app.name}:predict", json.loads(body))["predictions"]) == 1
         process.terminate()
         _, err = process.communicate(timeout=60)
     finally:
         process.kill()
     assert process.returncode == 0 and not err
-    assert_same(predictions, in_memory["serving_default"]["together"])
+
+
+def _post(url, document):
+    with urllib.request.urlopen(url, json.dumps(document).encode(), timeout=60) as response:
+        return json.load(response)
 
 
 def test_diagnose_leaves_its_picture(trained):
@@ -360,34 +381,3 @@ def test_jax_trains_the_same_application(app, tmp_path):
     metrics = json.loads(out.splitlines()[-1])
     assert tuple(metrics["metrics"]) == app.metrics
     assert (tmp_path / "saved_models" / app.name / "1" / "saved_model.pb").is_file()
-
-
-# Comparing answers
-
-
-def assert_same(found, expected, path="answer"):
-    """Checks that two nested answers are equal, numbers up to `TOLERANCE`."""
-    if isinstance(expected, dict):
-        assert set(found) == set(expected), path
-        for name, value in expected.items():
-            assert_same(found[name], value, f"{path}.{name}")
-    elif isinstance(expected, list):
-        assert len(found) == len(expected), path
-        for index, value in enumerate(expected):
-            assert_same(found[index], value, f"{path}[{index}]")
-    elif isinstance(expected, float):
-        assert math.isclose(found, expected, rel_tol=TOLERANCE, abs_tol=TOLERANCE), (path, found, expected)
-    else:
-        assert found == expected, path
-
-
-def _values(value):
-    """A dictionary by class as the list of its values."""
-    return list(value.values()) if isinstance(value, dict) else value
-
-
-def _without_padding(value, alone):
-    """The part of a list that the answer to the input alone has, too, if the rest is padding."""
-    if not isinstance(alone, list) or any(value[len(alone) :]):
-        return value
-    return value[: len(alone)]

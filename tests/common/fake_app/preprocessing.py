@@ -7,7 +7,6 @@ from pathlib import Path
 class Preprocessor:
     """Remembers how often it was adapted."""
 
-    label_names = ("bad", "good")
     adapted = 0  # over the whole process, so that a test sees a second adaptation
 
     def __init__(self, config):

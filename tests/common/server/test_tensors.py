@@ -35,7 +35,7 @@ def _read(document, inputs=TEXT, max_batch=4):
         ({"inputs": ["a"]}, TEXT, "inputs", {"text": [b"a"]}),
         ({"inputs": {"text": ["a", "b"], "more": 1}}, TEXT, "inputs", {"text": [b"a", b"b"]}),
         ({"instances": [{"a": [1, 2.5], "b": 3}]}, TWO, "instances", {"a": [[1.0, 2.5]], "b": [3]}),
-        ({"inputs": {"a": [[1, 2]], "b": [3, 4]}}, TWO, "inputs", {"a": [[1.0, 2.0]], "b": [3, 4]}),
+        ({"inputs": {"a": [[1, 2], [5, 6]], "b": [3, 4]}}, TWO, "inputs", {"a": [[1.0, 2.0], [5.0, 6.0]], "b": [3, 4]}),
         ({"instances": [True]}, {"x": _info(BOOL, -1)}, "instances", {"x": [True]}),
     ],
 )

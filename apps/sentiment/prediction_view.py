@@ -35,7 +35,7 @@ class PredictionView:
         self._text_width = max(_TEXT_WIDTH[0], min(_TEXT_WIDTH[1], width - 50))
 
     def show(self, answer: Mapping[str, Any]) -> None:
-        """Writes an answer as `common.predict.predict` yields it."""
+        """Writes an answer as `answers` yields it."""
         rest = {key: value for key, value in answer.items() if key not in ("text", "words", "bias", "classes", "score")}
         spans: list[Span] = [(fit(answer["text"], self._text_width), ""), ("  ", "")]
         # As wide as the longest label there is, so that the rows of a file stand in columns.
