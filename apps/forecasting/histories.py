@@ -95,19 +95,18 @@ def read_future(
                 f"{shown(list(bounds))}."
             )
         start, end = bounds[each.name]
-        places = start + (
-            np.arange(horizon)
-            if rows.times is None
-            else np.searchsorted(rows.times[start:end], _wanted(each, history, horizon))
-        )
-        absent = places >= end
-        if rows.times is not None:
-            wanted = _wanted(each, history, horizon)
-            absent |= rows.times[np.minimum(places, len(rows.times) - 1)] != wanted
+        wanted = None
+        if rows.times is None:
+            places = start + np.arange(horizon)
+            absent = places >= end
+        else:
+            wanted = next_times(each.times[-1], history.frequency, horizon)
+            places = start + np.searchsorted(rows.times[start:end], wanted)
+            absent = (places >= end) | (rows.times[np.minimum(places, end - 1)] != wanted)
         if absent.any():
             step = int(absent.argmax())
-            what = "" if rows.times is None else f" for {written(wanted[step])}"
-            span = "" if rows.times is None else f" from {written(wanted[0])} to {written(wanted[-1])}"
+            what = "" if wanted is None else f" for {written(wanted[step])}"
+            span = "" if wanted is None else f" from {written(wanted[0])} to {written(wanted[-1])}"
             raise UserError(
                 f"{path} has no row{what}{of_series(each.name)}, which is step {step + 1} of the forecast; give all {horizon} "
                 f"rows after the history{span}, with {shown(known)}."
@@ -120,10 +119,6 @@ def read_future(
             )
         values.append(found)
     return tuple(values), notes
-
-
-def _wanted(series: Series, history: SeriesSet, horizon: int) -> np.ndarray:
-    return next_times(series.times[-1], history.frequency, horizon)
 
 
 def _read(
