@@ -90,7 +90,7 @@ def on_grid(rows: Rows, frequency: str | None, strict: bool) -> tuple[tuple[Seri
     if rows.times is None:
         return tuple(Series(name, rows.values[a:b]) for name, (a, b) in zip(rows.names, bounds)), None, ()
     if frequency is None:
-        frequency = _common_frequency(rows, bounds)
+        frequency = common_frequency(rows)
     series, absent = [], 0
     for name, (start, end) in zip(rows.names, bounds):
         times = rows.times[start:end]
@@ -114,9 +114,14 @@ def on_grid(rows: Rows, frequency: str | None, strict: bool) -> tuple[tuple[Seri
     return tuple(series), frequency, notes
 
 
-def _common_frequency(rows: Rows, bounds) -> str:
+def common_frequency(rows: Rows) -> str:
+    """The one frequency that all series have, those of a single row aside.
+
+    Raises:
+        UserError: there is none, or more than one.
+    """
     found: dict[str, str] = {}
-    for name, (start, end) in zip(rows.names, bounds):
+    for name, start, end in zip(rows.names, rows.starts[:-1], rows.starts[1:]):
         if end - start < 2:
             continue
         try:
@@ -126,7 +131,7 @@ def _common_frequency(rows: Rows, bounds) -> str:
         found.setdefault(frequency, name)
     if not found:
         raise UserError(
-            f"{rows.table.path} has only one row{' of each series' if len(bounds) > 1 else ''}, too few to learn from and to "
+            f"{rows.table.path} has only one row{' of each series' if len(rows.names) > 1 else ''}, too few to learn from and to "
             "find the length of a step; give more rows."
         )
     if set(found) == {"B", "D"}:  # a week or less cannot tell

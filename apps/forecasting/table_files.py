@@ -6,6 +6,7 @@ only to word an error.
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import itertools
 import re
@@ -25,7 +26,9 @@ _MISSING = ("", "NA", "N/A", "n/a", "NaN", "nan", "-nan", "-NaN", "NULL", "null"
 _DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab"}
 _SUFFIXES = (".csv", ".tsv", ".csv.gz", ".tsv.gz")
 _PARQUET = (".parquet", ".pq")
+_INDEX, _UNNAMED_INDEX = "index", "__index_level_0__"  # as pandas and Parquet call one without a name
 _SAMPLE = 1_000  # lines that are looked at to tell a decimal comma
+_TRIED = 10_000  # texts of a column that are tried as numbers, to tell its kind
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 _COMMA_NUMBER = re.compile(r"[+-]?\d+,\d+")
 _GROUPED_NUMBER = re.compile(r"[+-]?\d{1,3}(\.\d{3})+,\d+")
@@ -64,7 +67,8 @@ def read_names(path: str) -> list[str]:
         UserError: as for `read_table`.
     """
     if path.lower().endswith(_PARQUET):
-        return list(_parquet(path).columns)
+        with _reading_parquet(path) as parquet:
+            return [_INDEX if name == _UNNAMED_INDEX else name for name in parquet.read_schema(path).names]
     return [name for name in _header(path)[0] if name]
 
 
@@ -95,19 +99,29 @@ def read_table(path: str, text: tuple[str, ...] = (), identifiers: str | None = 
     return table
 
 
-def _parquet(path: str) -> pd.DataFrame:
-    import pyarrow
+@contextlib.contextmanager
+def _reading_parquet(path: str):
+    import pyarrow.parquet
 
     with open_bytes(path):  # for its words about a file that is not there
         pass
     try:
-        frame = pd.read_parquet(path)
+        yield pyarrow.parquet
     except (OSError, ValueError, pyarrow.ArrowException) as error:
         raise UserError(
             f"{path} is not a whole Parquet file ({_first_line(error)}); make it again, or rename it if it is a CSV."
         ) from error
-    if not isinstance(frame.index, pd.RangeIndex):  # times are often the index
+
+
+def _parquet(path: str) -> pd.DataFrame:
+    with _reading_parquet(path):
+        frame = pd.read_parquet(path)
+    if frame.index.name is not None:
         frame = frame.reset_index()
+    elif isinstance(frame.index, pd.DatetimeIndex):  # times often have no other name
+        frame = frame.rename_axis(_INDEX).reset_index()
+    else:
+        frame = frame.reset_index(drop=True)
     frame.columns = [str(name) for name in frame.columns]
     _refuse_twins(list(frame.columns), path)
     return frame
@@ -251,8 +265,10 @@ def to_numbers(table: Table, name: str) -> np.ndarray:
 
 
 def share_of_numbers(table: Table, name: str) -> float:
-    """Which part of the values of a column are numbers: 1.0 for a column of numbers, 0.0 for an empty one."""
+    """Which part of the values of a column are numbers, about: 1.0 for a column of numbers, 0.0 for an empty one."""
     column = table.frame[name]
+    if not pd.api.types.is_numeric_dtype(column):
+        column = column.iloc[:: max(1, len(column) // _TRIED)]
     given = int(column.notna().sum())
     if not given or pd.api.types.is_datetime64_any_dtype(column):
         return 0.0

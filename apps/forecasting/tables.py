@@ -38,7 +38,9 @@ def read_series(path: str, data) -> tuple[SeriesSet, tuple[str, ...]]:
     """
     path = str(path)
     names = read_names(path)
-    identifiers, time = find_keys(names, data, path)
+    identifiers, time = find_keys(
+        names, path, data.id, data.time, [*(data.targets or ()), *(data.past or ()), *data.known]
+    )
     table = read_table(path, text=(time,) if time else (), identifiers=identifiers)
     columns, notes = _columns(table, data, identifiers, time)
     rows, more = read_rows(table, columns.names, identifiers, time)
@@ -47,18 +49,26 @@ def read_series(path: str, data) -> tuple[SeriesSet, tuple[str, ...]]:
     return SeriesSet(series, columns, frequency, path), (*table.notes, *notes, *more, *gaps)
 
 
-def find_keys(names: Sequence[str], data, path: str) -> tuple[str | None, str | None]:
+def find_keys(
+    names: Sequence[str], path: str, identifiers: str | None, time: str | None, taken: Sequence[str]
+) -> tuple[str | None, str | None]:
     """The columns of identifiers and of times: as configured, or `unique_id` and `ds` where they are there.
+
+    Args:
+        names: of all columns.
+        path: the table.
+        identifiers: as configured.
+        time: as configured.
+        taken: columns that have another role.
 
     Raises:
         UserError: a column that is not there.
     """
-    for option in ("id", "time"):
-        if getattr(data, option) is not None:
-            require_column(getattr(data, option), names, path, f"data.{option}")
-    taken = {*(data.targets or ()), *(data.past or ()), *data.known}
-    free = set(names) - taken
-    return data.id or (ID if ID in free else None), data.time or (TIME if TIME in free else None)
+    for option, name in (("data.id", identifiers), ("data.time", time)):
+        if name is not None:
+            require_column(name, names, path, option)
+    free = set(names) - set(taken)
+    return identifiers or (ID if ID in free else None), time or (TIME if TIME in free else None)
 
 
 def _columns(table: Table, data, identifiers: str | None, time: str | None) -> tuple[Columns, list[str]]:

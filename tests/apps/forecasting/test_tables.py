@@ -291,3 +291,24 @@ def test_a_long_file_with_missing_values_in_a_parquet(tmp_path):
     assert "row 2" in error(str(tmp_path / "t.parquet"))
     whole, _ = read(str(tmp_path / "t.parquet"), missing="forward")
     assert [series.name for series in whole.series] == ["1", "2"]
+
+
+def test_the_index_of_a_parquet_is_a_column_if_it_says_something(tmp_path):
+    path = tmp_path / "t.parquet"
+    frame = pd.DataFrame({"a": [1.0, 2.0, 3.0]})
+    frame.set_index(pd.date_range("2024-01-01", periods=3)).to_parquet(path)
+    whole, _ = read(str(path), time="index")
+    assert whole.frequency == "D" and whole.columns.targets == ("a",)
+    frame.set_index(pd.Index([7, 3, 9])).to_parquet(path)
+    assert read(str(path))[0].columns.targets == ("a",)
+
+
+def test_columns_without_a_name_are_left_out(tmp_path):
+    whole, _ = read(write(tmp_path, ",a,\n0,5,\n1,6,\n"))
+    assert whole.columns.targets == ("a",) and whole.series[0].values.tolist() == [[5], [6]]
+
+
+def test_text_far_down_among_numbers(tmp_path):
+    path = write(tmp_path, "a,b\n" + "1,2\n" * 400_000 + "x,2\n")
+    message = error(path)
+    assert "line 400002" in message and "'x'" in message
