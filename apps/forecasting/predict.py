@@ -1,0 +1,86 @@
+"""The verb `predict`: the rows up to now in, the forecast past their end out, with nothing but the exported model.
+
+Read by the command line for its help, so what takes time to import is imported where it is needed.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from common.cli_options import Flag
+
+FLAGS = (
+    Flag("input", "the table of the past: CSV, TSV or Parquet with the columns of training", "FILE", required=True),
+    Flag("future", "the table of what is known of the time to come, for models with known covariates", "FILE"),
+    Flag("output", "the CSV to write; a picture of the same name is written beside it", "FILE", "forecast.csv"),
+    Flag("time", "the column of times; none = ds, time, date or timestamp", "NAME"),
+    Flag("id", "the column that says which series a row belongs to; none = unique_id if there is one", "NAME"),
+    Flag(
+        "missing",
+        "what to do about missing values and rows",
+        "POLICY",
+        "error",
+        choices=("error", "interpolate", "forward"),
+    ),
+)
+ARGUMENTS = ""
+EXAMPLE = ("--input", "history.csv")
+
+
+def predict(model_dir: str, arguments: Sequence[str], flags: Mapping[str, Any]) -> None:
+    """Forecasts past the end of each series of a table; writes a CSV and a PNG, and with `json` a line for each series.
+
+    Args:
+        model_dir: A model's directory, meaning its newest version, or a version directory.
+        arguments: None are taken.
+        flags: as in `FLAGS`, and `json`.
+
+    Raises:
+        UserError: the model or a table cannot be used, a series is shorter than the look-back, or the future is missing.
+    """
+    from apps.forecasting.forecast_files import forecast_csv_path, write_csv, write_picture
+    from apps.forecasting.forecasts import forecasts
+    from apps.forecasting.histories import read_future, read_history
+    from apps.forecasting.series import Columns
+    from common.console import get_console
+    from common.errors import UserError
+    from common.files import to_json
+    from common.saved_model import load
+
+    path = forecast_csv_path(flags["output"])
+    model = load(model_dir, "forecasting")
+    about = model.metadata
+    columns = Columns(**{name: tuple(names) for name, names in about["columns"].items()})
+    keys = {"identifiers": flags["id"], "time": flags["time"]}
+    history, notes = read_history(flags["input"], columns, about["frequency"], **keys, missing=flags["missing"])
+    future = None
+    if columns.known:
+        if flags["future"] is None:
+            raise UserError(
+                f"the model needs {', '.join(columns.known)} of the {about['horizon']} steps to come; "
+                "give a table of them with --future FILE"
+            )
+        future, more = read_future(flags["future"], history, about["horizon"], **keys)
+        notes += more
+    elif flags["future"] is not None:
+        raise UserError("the model knows no covariates of the time to come, so leave --future out")
+    console = get_console()
+    for note in notes:
+        console.warn(note)
+
+    found = forecasts(model, history, future)
+    picture = path.with_suffix(".png")
+    write_csv(found, columns.targets, about["quantiles"], path, flags["id"], flags["time"])
+    write_picture(found, history, columns.targets, about["quantiles"], picture)
+    if flags["json"]:
+        for each in found:
+            console.result(to_json(each.as_json(columns.targets, about["quantiles"])))
+        return
+    first = found[0]
+    console.table(
+        {
+            "series": f"{len(found):,}",
+            "steps": f"{len(first.values)}, {first.labels[0]} to {first.labels[-1]}",
+            "targets": ", ".join(columns.targets),
+        }
+    )
+    console.files({"forecast": path, "picture": picture})
