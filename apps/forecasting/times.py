@@ -12,7 +12,7 @@ from apps.forecasting.table_files import Table
 from common.errors import UserError
 
 _CHUNK = 1_000_000  # texts that are parsed at once: pandas makes a Python string of each
-_ZONE = re.compile(r".*\d\d:\d\d.*(Z|[+-]\d\d(:?\d\d)?)")
+_ZONE = re.compile(r".*[T ]\d\d?(:\d\d.*)?(Z|[+-]\d\d?(:?\d\d)?)")
 _ISO = re.compile(r"\d{4}-\d{1,2}.*")
 _CLOCKS = ("", " %H:%M", " %H:%M:%S", " %H:%M:%S.%f", " %I:%M %p", " %I:%M:%S %p")
 _DAYS = ("%d.%m.%Y", "%Y/%m/%d", "%Y.%m.%d", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%m-%d-%Y")
@@ -120,7 +120,8 @@ def _parse(column: pd.Series, form: str, has_zone: bool, table: Table, name: str
                 f"{table.place(row)}, column {name!r}: {column.iloc[row]!r} has {'no' if has_zone else 'a'} time zone, unlike "
                 "the first row; write all times alike, best in UTC."
             )
-        parsed = pd.to_datetime(texts, format=form, errors="coerce", utc=has_zone)
+        texts = texts.where(texts.str.match(r"\d"))  # pandas would read "now" as the time at which it reads it
+        parsed = pd.to_datetime(texts, format=form, errors="coerce", utc=True)
         values[start : start + _CHUNK] = _whole_seconds(parsed, table, name, start).values
     return values
 
@@ -143,6 +144,9 @@ def _whole_seconds(column: pd.Series, table: Table, name: str, start: int = 0) -
 
 
 def _from_numbers(numbers: np.ndarray, table: Table, name: str) -> Times:
+    beyond = np.flatnonzero(~(np.abs(numbers.astype(np.float64)) < 2.0**63))  # infinity, too
+    if len(beyond):
+        raise _unreadable(table, name, int(beyond[0]), "a time")
     whole = numbers.astype(np.int64)
     if (whole != numbers).any():
         row = int((whole != numbers).argmax())
