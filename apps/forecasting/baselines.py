@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import linalg
 
-from apps.forecasting.series import SeriesSet
+from apps.forecasting.preprocessing import PERIODS
+from apps.forecasting.series import Series, SeriesSet
 from apps.forecasting.windows import Windows
 
 _MOST_WINDOWS = 50_000  # that the linear map is fitted to; more change nothing
@@ -111,7 +112,19 @@ def find_season(train: SeriesSet) -> int:
         return 1
     # Twice a season is one, too, and sometimes a little higher by chance.
     best = total[peaks].max()
-    return int(peaks[total[peaks] > best - 0.05 * abs(best)][0])
+    season = int(peaks[total[peaks] > best - 0.05 * abs(best)][0])
+    # Few rows move a peak by a step or two; a day does not have 23 hours.
+    near = [steps for steps in _natural_seasons(longest) if abs(season - steps) <= max(1, 0.05 * steps)]
+    return near[0] if near else season
+
+
+def _natural_seasons(series: Series) -> list[int]:
+    """Steps of a day, a week and a year, where they are whole numbers above 1."""
+    if series.times is None or len(series.times) < 2:
+        return []
+    step = int(np.median(np.diff(series.times.astype("datetime64[s]").astype(np.int64))))
+    found = [period / step for period in PERIODS.values()]
+    return [round(steps) for steps in found if steps > 1.5 and abs(steps - round(steps)) < 0.25]
 
 
 def naive_error(train: SeriesSet, season: int) -> np.ndarray:

@@ -215,3 +215,53 @@ class Autoregression(keras.layers.Layer):
     @classmethod
     def from_config(cls, config):
         return cls(**{**config, "layers": [keras.saving.deserialize_keras_object(each) for each in config["layers"]]})
+
+
+@keras.saving.register_keras_serializable(package="unroll")
+class SampleQuantiles(keras.layers.Layer):
+    """The mean and the quantiles of sample paths.
+
+    Args:
+        autoregression: a trained `Autoregression`.
+        levels: list of float, of the quantiles.
+
+    Call arguments:
+        history: float `[batch, look_back, features]`.
+        future: float `[batch, horizon, known]`, or None.
+
+    Returns:
+        Median float32 `[batch, horizon, targets]`, and quantiles float32 `[batch, horizon, targets, quantiles]`.
+    """
+
+    def __init__(self, autoregression, levels, **kwargs):
+        super().__init__(**kwargs)
+        self.autoregression = autoregression
+        self.levels = list(levels)
+
+    def build(self, history_shape, future_shape=None):
+        if not self.autoregression.built:
+            self.autoregression.build(history_shape, future_shape)
+
+    def call(self, history, future=None):
+        paths = ops.sort(self.autoregression.sample(history, future), axis=1)
+        # Between the two sorted paths around each level, as NumPy's quantile does.
+        count = self.autoregression.samples
+        parts = []
+        for level in self.levels:
+            place = level * (count - 1)
+            low, share = int(place), place - int(place)
+            parts.append(paths[:, low] * (1 - share) + paths[:, min(low + 1, count - 1)] * share)
+        quantiles = ops.stack(parts, axis=-1)
+        return quantiles[..., self.levels.index(0.5)], quantiles
+
+    def compute_output_shape(self, history_shape, future_shape=None):
+        shape = (history_shape[0], self.autoregression.horizon, self.autoregression.targets)
+        return shape, (*shape, len(self.levels))
+
+    def get_config(self):
+        autoregression = keras.saving.serialize_keras_object(self.autoregression)
+        return {**super().get_config(), "autoregression": autoregression, "levels": self.levels}
+
+    @classmethod
+    def from_config(cls, config):
+        return cls(**{**config, "autoregression": keras.saving.deserialize_keras_object(config["autoregression"])})

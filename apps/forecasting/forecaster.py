@@ -6,7 +6,9 @@ what conformal prediction does (Romano et al. 2019, "Conformalized quantile regr
 
 import keras
 import numpy as np
-from keras import ops
+
+from apps.forecasting.deepar import SampleQuantiles
+from apps.forecasting.layers import ErrorQuantiles, ScaledQuantiles
 
 
 def with_fitted_quantiles(network, settings, validation) -> keras.Model:
@@ -72,123 +74,11 @@ def fit_widths(truth, quantiles, levels) -> np.ndarray:
 def _on_windows(network, windows):
     """Truth and outputs of all windows: float32 `[windows, horizon, targets]` and `[windows, horizon, targets, outputs]`."""
     truths, outputs = [], []
-    predict = _compiled(network)
+    model = keras.Model(network.input, network.output)  # apart, so that the network is not saved with an optimizer
+    model.compile(jit_compile=True)
     for inputs, truth, weights in windows.evaluation_dataset():
         real = int(np.sum(weights))
-        truths.append(truth.numpy()[:real])
-        outputs.append(ops.convert_to_numpy(predict(inputs))[:real])
+        truths.append(np.asarray(truth)[:real])
+        batch = {name: np.asarray(value) for name, value in inputs.items() if name in model.input}
+        outputs.append(model.predict_on_batch(batch)[:real])
     return np.concatenate(truths), np.concatenate(outputs)
-
-
-def _compiled(model):
-    model.compile(jit_compile=True)
-    return lambda inputs: model.predict_on_batch({name: np.asarray(value) for name, value in inputs.items()})
-
-
-@keras.saving.register_keras_serializable(package="unroll")
-class ErrorQuantiles(keras.layers.Layer):
-    """Quantiles of a point forecast: itself, plus the quantiles of the errors it made on validation data.
-
-    Args:
-        offsets: nested list of float `[horizon, targets, quantiles]`.
-
-    Call arguments:
-        forecast: float `[batch, horizon, targets]`.
-
-    Returns:
-        float32 `[batch, horizon, targets, quantiles]`.
-    """
-
-    def __init__(self, offsets, **kwargs):
-        super().__init__(**kwargs)
-        self.offsets = np.asarray(offsets, np.float32)
-
-    def call(self, forecast):
-        return forecast[..., None] + ops.convert_to_tensor(self.offsets)
-
-    def compute_output_shape(self, forecast_shape):
-        return (*forecast_shape, self.offsets.shape[-1])
-
-    def get_config(self):
-        return {**super().get_config(), "offsets": self.offsets.tolist()}
-
-
-@keras.saving.register_keras_serializable(package="unroll")
-class ScaledQuantiles(keras.layers.Layer):
-    """Quantiles whose distances from the median are multiplied by what `fit_widths` found; they still ascend.
-
-    Args:
-        median: int, which of the quantiles is the median.
-        widths: nested list of float `[targets, quantiles]`.
-
-    Call arguments:
-        quantiles: float `[batch, horizon, targets, quantiles]`.
-
-    Returns:
-        float32 of the same shape.
-    """
-
-    def __init__(self, median, widths, **kwargs):
-        super().__init__(**kwargs)
-        self.median = median
-        self.widths = np.asarray(widths, np.float32)
-
-    def call(self, quantiles):
-        middle = quantiles[..., self.median : self.median + 1]
-        return ops.sort(middle + (quantiles - middle) * ops.convert_to_tensor(self.widths), axis=-1)
-
-    def compute_output_shape(self, quantiles_shape):
-        return quantiles_shape
-
-    def get_config(self):
-        return {**super().get_config(), "median": self.median, "widths": self.widths.tolist()}
-
-
-@keras.saving.register_keras_serializable(package="unroll")
-class SampleQuantiles(keras.layers.Layer):
-    """The mean and the quantiles of sample paths.
-
-    Args:
-        autoregression: a trained `Autoregression`.
-        levels: list of float, of the quantiles.
-
-    Call arguments:
-        history: float `[batch, look_back, features]`.
-        future: float `[batch, horizon, known]`, or None.
-
-    Returns:
-        Median float32 `[batch, horizon, targets]`, and quantiles float32 `[batch, horizon, targets, quantiles]`.
-    """
-
-    def __init__(self, autoregression, levels, **kwargs):
-        super().__init__(**kwargs)
-        self.autoregression = autoregression
-        self.levels = list(levels)
-
-    def build(self, history_shape, future_shape=None):
-        if not self.autoregression.built:
-            self.autoregression.build(history_shape, future_shape)
-
-    def call(self, history, future=None):
-        paths = ops.sort(self.autoregression.sample(history, future), axis=1)
-        # Between the two sorted paths around each level, as NumPy's quantile does.
-        count = self.autoregression.samples
-        parts = []
-        for level in self.levels:
-            place = level * (count - 1)
-            low, share = int(place), place - int(place)
-            parts.append(paths[:, low] * (1 - share) + paths[:, min(low + 1, count - 1)] * share)
-        quantiles = ops.stack(parts, axis=-1)
-        return quantiles[..., self.levels.index(0.5)], quantiles
-
-    def compute_output_shape(self, history_shape, future_shape=None):
-        shape = (history_shape[0], self.autoregression.horizon, self.autoregression.targets)
-        return shape, (*shape, len(self.levels))
-
-    def get_config(self):
-        autoregression = keras.saving.serialize_keras_object(self.autoregression)
-        return {**super().get_config(), "autoregression": autoregression, "levels": self.levels}
-
-    @classmethod
-    def from_config(cls, config):
-        return cls(**{**config, "autoregression": keras.saving.deserialize_keras_object(config["autoregression"])})

@@ -1,6 +1,7 @@
 """The layers of forecasting that Keras and `common.layers` do not have."""
 
 import keras
+import numpy as np
 from keras import ops
 
 from common.layers.cell import GatedCell
@@ -190,3 +191,62 @@ class AscendingQuantiles(keras.layers.Layer):
 
     def get_config(self):
         return {**super().get_config(), "median": self.median}
+
+
+@keras.saving.register_keras_serializable(package="unroll")
+class ErrorQuantiles(keras.layers.Layer):
+    """Quantiles of a point forecast: itself, plus the quantiles of the errors it made on validation data.
+
+    Args:
+        offsets: nested list of float `[horizon, targets, quantiles]`.
+
+    Call arguments:
+        forecast: float `[batch, horizon, targets]`.
+
+    Returns:
+        float32 `[batch, horizon, targets, quantiles]`.
+    """
+
+    def __init__(self, offsets, **kwargs):
+        super().__init__(**kwargs)
+        self.offsets = np.asarray(offsets, np.float32)
+
+    def call(self, forecast):
+        return forecast[..., None] + ops.convert_to_tensor(self.offsets)
+
+    def compute_output_shape(self, forecast_shape):
+        return (*forecast_shape, self.offsets.shape[-1])
+
+    def get_config(self):
+        return {**super().get_config(), "offsets": self.offsets.tolist()}
+
+
+@keras.saving.register_keras_serializable(package="unroll")
+class ScaledQuantiles(keras.layers.Layer):
+    """Quantiles whose distances from the median are multiplied by what `fit_widths` found; they still ascend.
+
+    Args:
+        median: int, which of the quantiles is the median.
+        widths: nested list of float `[targets, quantiles]`.
+
+    Call arguments:
+        quantiles: float `[batch, horizon, targets, quantiles]`.
+
+    Returns:
+        float32 of the same shape.
+    """
+
+    def __init__(self, median, widths, **kwargs):
+        super().__init__(**kwargs)
+        self.median = median
+        self.widths = np.asarray(widths, np.float32)
+
+    def call(self, quantiles):
+        middle = quantiles[..., self.median : self.median + 1]
+        return ops.sort(middle + (quantiles - middle) * ops.convert_to_tensor(self.widths), axis=-1)
+
+    def compute_output_shape(self, quantiles_shape):
+        return quantiles_shape
+
+    def get_config(self):
+        return {**super().get_config(), "median": self.median, "widths": self.widths.tolist()}

@@ -1,0 +1,81 @@
+"""Standardised by the training rows alone, with the calendar where it helps, and back."""
+
+import numpy as np
+import pytest
+
+from apps.forecasting.preprocessing import PERIODS, Preprocessor
+from common.errors import UserError
+from tests.apps.forecasting.made_series import adapted, configured, waves
+
+
+def test_standardised_training_rows_have_mean_0_and_deviation_1():
+    train = waves()
+    preprocessor = adapted(configured(), train)
+    values = np.asarray(preprocessor.standardise(train.series[0].values.astype(np.float32)))
+    np.testing.assert_allclose(values.mean(0), 0, atol=1e-4)
+    np.testing.assert_allclose(values.std(0), 1, atol=1e-4)
+
+
+def test_a_constant_column_is_not_divided_by_zero():
+    train = waves()
+    train.series[0].values[:, 2] = 7.0
+    preprocessor = adapted(configured(), train)
+    values = np.asarray(preprocessor.standardise(train.series[0].values.astype(np.float32)))
+    np.testing.assert_array_equal(values[:, 2], 0)
+
+
+@pytest.mark.parametrize(
+    ("rows", "periods"), [(40, ()), (24 * 10, ("day",)), (24 * 20, ("day", "week")), (24 * 800, ("day", "week", "year"))]
+)
+def test_a_period_is_shown_if_the_training_rows_hold_it_twice(rows, periods):
+    assert adapted(configured(), waves(rows=rows)).periods == tuple(PERIODS[name] for name in periods)
+
+
+def test_without_times_or_calendar_there_are_no_periods():
+    assert adapted(configured(), waves(times=False)).periods == ()
+    assert adapted(configured(model__calendar="false"), waves()).periods == ()
+
+
+def test_the_calendar_is_a_point_on_a_circle():
+    preprocessor = adapted(configured(), waves())
+    noon = np.array([[np.datetime64("2023-05-07T12:00:00").astype("datetime64[s]").astype(np.int64)]])
+    day = preprocessor._calendar(noon).numpy()[0, 0, :2]
+    np.testing.assert_allclose(day, [0, -1], atol=1e-5)
+    np.testing.assert_allclose(preprocessor._calendar(noon + 86_400).numpy()[0, 0, :2], day, atol=1e-5)
+
+
+def test_prepare_takes_the_known_columns_of_the_future_and_no_others():
+    train = waves()
+    preprocessor = adapted(configured(), train)
+    values = train.series[0].values.astype(np.float32)
+    seconds = train.series[0].times.astype(np.int64)
+    raw = {"history": values[None, :48], "future": values[None, 48:60], "history_time": seconds[None, :48], "future_time": seconds[None, 48:60]}
+    inputs, targets = preprocessor.prepare(raw)
+    assert inputs["history"].shape == (1, 48, 4 + 4) and inputs["future"].shape == (1, 12, 1 + 4)
+    standardised = np.asarray(preprocessor.standardise(values))
+    np.testing.assert_allclose(inputs["future"][0, :, 0], standardised[48:60, 3], rtol=1e-6)
+    np.testing.assert_allclose(targets[0], standardised[48:60, :2], rtol=1e-6)
+    back = preprocessor.invert({"forecast": targets, "quantiles": targets[..., None]})
+    np.testing.assert_allclose(back["forecast"][0], values[48:60, :2], rtol=1e-5)
+    np.testing.assert_allclose(back["quantiles"][0, ..., 0], values[48:60, :2], rtol=1e-5)
+
+
+def test_counts_go_in_as_they_are():
+    train = waves()
+    config = configured(model__kind="deepar", model__likelihood="negative_binomial")
+    preprocessor = adapted(config, train)
+    values = train.series[0].values.astype(np.float32)
+    np.testing.assert_allclose(preprocessor.standardise(values)[:, :2], values[:, :2])
+    assert abs(preprocessor.standardise(values)[:, 2].mean()) < 1e-4
+
+
+def test_what_is_saved_is_what_is_loaded(tmp_path):
+    preprocessor = adapted(configured(), waves())
+    preprocessor.save(tmp_path)
+    loaded = Preprocessor.load(tmp_path)
+    assert loaded.columns == preprocessor.columns and loaded.periods == preprocessor.periods
+    values = waves(seed=5).series[0].values.astype(np.float32)
+    np.testing.assert_array_equal(loaded.standardise(values), preprocessor.standardise(values))
+    (tmp_path / "preprocessor.json").write_text("{")
+    with pytest.raises(UserError, match="preprocessor.json"):
+        Preprocessor.load(tmp_path)
