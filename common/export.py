@@ -21,6 +21,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from common.errors import UserError
 from common.files import TEMPORARY_PREFIX, atomic_directory, write_json
 from common.questions import Case, matched_questions
@@ -84,6 +86,7 @@ def export_model(
     if DEFAULT_ENDPOINT not in endpoints:
         raise ValueError(f"endpoints must hold {DEFAULT_ENDPOINT!r}, the one that servers use; got {sorted(endpoints)}")
     cases = matched_questions({name: signature for name, (_, signature) in endpoints.items()}, questions)
+    example = _example(cases)
     models = Path(saved_models_dir) / app
     staging = models / f"{TEMPORARY_PREFIX}export-{secrets.token_hex(4)}"
     try:
@@ -97,7 +100,7 @@ def export_model(
             extra = directory / METADATA_FILE
             extra.parent.mkdir()
             write_json(extra, _notes(app, functions, metadata or {}))
-            write_json(directory / EXAMPLE_FILE, _example(cases))
+            write_json(directory / EXAMPLE_FILE, example)
             verifier.verify(request)
         return _publish(staging, models)
     except BaseException:
@@ -172,7 +175,11 @@ def _cases(functions: Mapping[str, Callable], cases: Iterable[Case]) -> list[dic
 def _example(cases: Iterable[Case]) -> dict[str, Any]:
     """Returns one example as a request in row form, for `serve` to warm up with and to show."""
     first = next(case for case in cases if case.endpoint == DEFAULT_ENDPOINT)
-    return write_request({name: value.numpy()[0] for name, value in first.inputs.items()})
+    example = {name: value.numpy()[0] for name, value in first.inputs.items()}
+    for name, value in example.items():
+        if getattr(value, "dtype", None) is not None and value.dtype.kind == "f" and not np.isfinite(value).all():
+            raise ValueError(f"question {first.name!r}: input {name!r} is not finite, and JSON has no such numbers")
+    return write_request(example)
 
 
 def _to_json(array: Any) -> dict[str, Any]:

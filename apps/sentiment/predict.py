@@ -9,7 +9,7 @@ from typing import Any
 from common.cli_options import Flag
 
 FLAGS = (
-    Flag("input", "a file of inputs, one a line, or CSV, TSV or JSONL; - = standard input", "FILE"),
+    Flag("input", "a file of inputs, one a line, or CSV, TSV or JSONL; - = standard input, as without TEXT", "FILE"),
     Flag("column", "of a CSV, TSV or JSONL file, the column that holds the input", "NAME"),
     Flag("explain", "show what spoke for each answer", default=False),
 )

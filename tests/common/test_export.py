@@ -300,4 +300,9 @@ def test_a_wrong_call_says_what_is_wrong(tmp_path):
         export.export_model("app", {"other": (_length, TEXT)}, {"one": {"text": ["x"]}}, tmp_path)
     with pytest.raises(ValueError, match="no question has all inputs of endpoint 'serving_default': \\['text'\\]"):
         export.export_model("app", {"serving_default": (_length, TEXT)}, {}, tmp_path)
+    numbers = [tf.TensorSpec([None], tf.float32, name="x")]
+    with pytest.raises(ValueError, match="question 'a gap': input 'x' is not finite"):
+        export.export_model(
+            "app", {"serving_default": (lambda x: {"y": x}, numbers)}, {"a gap": {"x": [np.nan]}}, tmp_path
+        )
     assert list(tmp_path.iterdir()) == []

@@ -9,10 +9,12 @@ import socket
 import subprocess
 import sys
 import threading
+import types
 
 import pytest
 
 from common.errors import UserError
+from common.saved_model import Signature
 from common.server import app
 
 # The model answers slowly on request, so that one request is under way when the signal comes.
@@ -88,3 +90,22 @@ def test_only_this_machine_can_connect_by_default():
     with app._bind("127.0.0.1", 0) as listener:
         assert listener.getsockname()[0] == "127.0.0.1"
     assert app.serve.__defaults__[0] == "127.0.0.1"
+
+
+def test_a_model_that_takes_no_texts_and_brings_no_example_starts_all_the_same():
+    """Else the SavedModel of somebody else that takes pictures as bytes cannot be served."""
+
+    class Model:
+        signatures = {"serving_default": Signature({"picture": types.SimpleNamespace(dtype=7)}, {})}
+        asked = []
+
+        def example(self):
+            return None
+
+        def call(self, endpoint, texts):
+            self.asked.append(texts)
+            raise UserError("the model refuses this input: not a picture")
+
+    model = Model()
+    app.warm_up(model)
+    assert model.asked == [["warm up"]]

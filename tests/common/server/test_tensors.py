@@ -1,5 +1,6 @@
 """If these fail, a client written for TensorFlow Serving does not understand the local server."""
 
+import json
 import types
 
 import numpy as np
@@ -118,3 +119,14 @@ def test_outputs_of_different_length_have_no_rows():
     """Else rows are cut off without a word."""
     with pytest.raises(RequestError, match="ask in column form"):
         tensors.write_outputs("instances", {"a": np.zeros(2), "b": np.zeros(3)})
+
+
+def test_an_example_becomes_a_request_that_is_read_again():
+    """Else the line that serve tells people to try, and its warm-up, are refused for pictures."""
+    inputs = {"text": _info(STRING, -1), "picture": _info(STRING, -1), "a": _info(FLOAT, -1, 2), "b": _info(INT, -1)}
+    picture = b"\xff\xd8\x00"
+    example = {"text": "é".encode(), "picture": picture, "a": np.float32([0.1, 2]), "b": np.int32(3)}
+    request = json.loads(json.dumps(tensors.write_request(example)))
+    assert request == {"instances": [{"text": "é", "picture": {"b64": "/9gA"}, "a": [0.1, 2.0], "b": 3}]}
+    _, arrays = tensors.read_inputs(request, inputs, 1)
+    assert arrays["picture"].tolist() == [picture] and np.array_equal(arrays["a"], [example["a"]])
