@@ -95,7 +95,11 @@ def evaluate(
         for name, baseline in baselines.items():
             scores[name].add(truth, baseline(history))
 
-    by_baseline = {name: scores[name].metrics() for name in baselines}
+    # A point forecast has no interval, so nothing is said of its coverage.
+    by_baseline = {
+        name: {metric: value for metric, value in scores[name].metrics().items() if value is not None}
+        for name in baselines
+    }
     metrics = scores["model"].metrics()
     result = {
         "app": run.app,

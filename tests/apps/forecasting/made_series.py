@@ -16,7 +16,9 @@ def waves(rows=600, columns=("a", "b"), past=("c",), known=("d",), series=1, tim
     for index in range(series):
         hours = np.arange(rows)
         event = random.integers(0, 2, rows).astype(float)
-        values = [10 * (index + 1) + place + 3 * np.sin(2 * np.pi * hours / 24 + place) for place in range(len(columns))]
+        values = [
+            10 * (index + 1) + place + 3 * np.sin(2 * np.pi * hours / 24 + place) for place in range(len(columns))
+        ]
         values[0] = values[0] + 2 * event
         values += [random.normal(size=rows) for _ in past] + [event for _ in known]
         values = np.stack(values, axis=1) + 0.1 * random.normal(size=(rows, len(values))) * np.array(

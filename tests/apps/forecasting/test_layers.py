@@ -56,7 +56,9 @@ def test_window_statistics():
     np.testing.assert_array_equal(shift, values[:, -1:])
     np.testing.assert_array_equal(scale, np.ones((5, 1, 2)))
     shift, scale = WindowStatistics("standard")(values)
-    np.testing.assert_allclose(((values - shift) / scale).numpy().std(1) if hasattr(shift, "numpy") else 1, 1, atol=1e-3)
+    np.testing.assert_allclose(
+        ((values - shift) / scale).numpy().std(1) if hasattr(shift, "numpy") else 1, 1, atol=1e-3
+    )
     shift, scale = WindowStatistics("scale")(values)
     np.testing.assert_allclose(ops.convert_to_numpy(scale)[:, 0], np.abs(values).mean(1) + 1e-3, rtol=1e-5)
 

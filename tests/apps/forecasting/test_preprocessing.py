@@ -25,7 +25,8 @@ def test_a_constant_column_is_not_divided_by_zero():
 
 
 @pytest.mark.parametrize(
-    ("rows", "periods"), [(40, ()), (24 * 10, ("day",)), (24 * 20, ("day", "week")), (24 * 800, ("day", "week", "year"))]
+    ("rows", "periods"),
+    [(40, ()), (24 * 10, ("day",)), (24 * 20, ("day", "week")), (24 * 800, ("day", "week", "year"))],
 )
 def test_a_period_is_shown_if_the_training_rows_hold_it_twice(rows, periods):
     assert adapted(configured(), waves(rows=rows)).periods == tuple(PERIODS[name] for name in periods)
@@ -49,7 +50,12 @@ def test_prepare_takes_the_known_columns_of_the_future_and_no_others():
     preprocessor = adapted(configured(), train)
     values = train.series[0].values.astype(np.float32)
     seconds = train.series[0].times.astype(np.int64)
-    raw = {"history": values[None, :48], "future": values[None, 48:60], "history_time": seconds[None, :48], "future_time": seconds[None, 48:60]}
+    raw = {
+        "history": values[None, :48],
+        "future": values[None, 48:60],
+        "history_time": seconds[None, :48],
+        "future_time": seconds[None, 48:60],
+    }
     inputs, targets = preprocessor.prepare(raw)
     assert inputs["history"].shape == (1, 48, 4 + 4) and inputs["future"].shape == (1, 12, 1 + 4)
     standardised = np.asarray(preprocessor.standardise(values))

@@ -48,7 +48,12 @@ def test_an_epoch_holds_each_window_once_and_the_next_one_another_order():
     made = splits(waves(rows=340), config)
     preprocessor = adapted(config, made.train)
     cut = Windows(made.train, preprocessor, 48, 12, 7, seed=3)
-    seen = [np.concatenate([batch[1].numpy() for batch in cut.dataset(epoch * cut.steps_per_epoch).take(cut.steps_per_epoch)]) for epoch in (0, 1)]
+    seen = [
+        np.concatenate(
+            [batch[1].numpy() for batch in cut.dataset(epoch * cut.steps_per_epoch).take(cut.steps_per_epoch)]
+        )
+        for epoch in (0, 1)
+    ]
     every = np.concatenate([batch[1].numpy()[batch[2].numpy() > 0] for batch in cut.evaluation_dataset()])
     assert len(every) == cut.count and len(seen[0]) == cut.steps_per_epoch * 7
     keys = [{row.tobytes() for row in part} for part in (*seen, every)]

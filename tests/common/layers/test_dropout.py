@@ -31,7 +31,9 @@ def test_dropped_are_zero_and_the_mean_stays():
 
 
 def test_the_noise_shape_says_what_is_dropped_together():
-    outputs = ops.convert_to_numpy(Dropout(0.5, noise_shape=(None, 1, None), seed=0)(np.ones((8, 5, 16)), training=True))
+    outputs = ops.convert_to_numpy(
+        Dropout(0.5, noise_shape=(None, 1, None), seed=0)(np.ones((8, 5, 16)), training=True)
+    )
     assert (outputs == outputs[:, :1]).all()
     assert len(np.unique(outputs[:, 0], axis=0)) == 8
 
