@@ -1,7 +1,7 @@
 """Recurrent layers that look at a memory. If these fail, a decoder trains on something else than what it later decodes with,
 reads padding, or learns from wrong gradients.
 
-On the other backend: `KERAS_BACKEND=jax python -m pytest tests/common/layers/test_attention*.py`.
+The same on the other backend: `make test-jax`.
 """
 
 import keras
