@@ -2,14 +2,10 @@
 
 That is what is kept for the backward pass, what the passes work on, and the gradients. A step that XLA compiles has it in
 its buffer assignment, one block laid out in advance, which `--xla_dump_to` writes down: an exact number, the same on every
-run of a version of TensorFlow. A step without XLA allocates while it runs: there it is the peak of the resident memory over
-that before the step, at the third step of a process, with what is free given back before (only on Linux).
-Each step runs in a process of its own. Neither number depends on what else the machine does.
+run of a version of TensorFlow. Keras's layer without XLA is left out: TensorFlow keeps what it frees there, so that the resident memory does not tell.
+Each step runs in a process of its own. The number does not depend on what else the machine does.
 """
 
-import contextlib
-import ctypes
-import gc
 import os
 import re
 import subprocess
@@ -34,12 +30,6 @@ def memory(shapes: Sequence[Shape], cells: Sequence[str], rounds: int, peers: Se
                 row["keras_mib"] = compiled_bytes("keras", name, shape) / MEBIBYTE
                 row["ratio"] = row["mib"] / row["keras_mib"]
                 goals.append((f"{name} {shape}: {row['ratio']:.2f} of Keras's, XLA, goal 1.0", row["ratio"] <= 1))
-                resident = resident_bytes(name, shape)
-                if resident:
-                    row["keras_no_xla_mib"] = resident / MEBIBYTE
-                    row["no_xla_ratio"] = row["mib"] / row["keras_no_xla_mib"]
-                    share = row["no_xla_ratio"]
-                    goals.append((f"{name} {shape}: {share:.2f} of Keras's, no XLA, goal 1.0", share <= 1))
             rows.append(row)
     return rows, goals
 
@@ -65,43 +55,18 @@ def allocated_bytes(assignment: str) -> int:
     return sum(map(int, sizes))
 
 
-def resident_bytes(name: str, shape: Shape) -> int | None:
-    """By how much the resident memory grows in a step of Keras's layer without XLA; None where that is not known."""
-    if sys.platform != "linux":
-        return None
-    return int(_in_own_process("keras, no XLA", name, shape).splitlines()[-1])
-
-
 def _in_own_process(whose: str, name: str, shape: Shape, **environment: str) -> str:
     words = [sys.executable, "-m", "benchmarks.layer_memory", whose, name, str(shape)]
     environment = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "2"} | environment
     return subprocess.run(words, check=True, stdout=subprocess.PIPE, text=True, env=environment).stdout
 
 
-def _resident_growth(step) -> int:
-    """Bytes by which the peak of the resident memory during a step is above that before it."""
-    step(), step()
-    gc.collect()
-    with contextlib.suppress(OSError, AttributeError):  # another C library
-        ctypes.CDLL("libc.so.6").malloc_trim(0)
-    Path("/proc/self/clear_refs").write_text("5")  # forgets the peak
-    before = _status("VmRSS")
-    step()
-    return _status("VmHWM") - before
-
-
-def _status(key: str) -> int:
-    return 1024 * int(re.search(rf"^{key}:\s+(\d+) kB", Path("/proc/self/status").read_text(), re.MULTILINE)[1])
-
-
 def main() -> int:
     whose, name, shape = sys.argv[1], sys.argv[2], Shape.parse(sys.argv[3])
     if whose == "ours":
         ours(name, shape)()
-    elif whose == "keras":
-        keras_steps(name, shape)["keras, XLA"]()
     else:
-        print(_resident_growth(keras_steps(name, shape)["keras, no XLA"]))
+        keras_steps(name, shape)["keras, XLA"]()
     return 0
 
 
