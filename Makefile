@@ -8,10 +8,11 @@ CANDIDATES := python3 python3.13 python3.12 python3.11 python
 
 RUN := .venv/bin/python
 STAMP := .venv/.installed
+LAYER_TESTS := $(wildcard tests/conformance/test_cell*.py) tests/common/layers
 VERBS := train evaluate export predict serve diagnose
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-gpu $(VERBS) test test-slow lint format clean distclean
+.PHONY: help setup setup-gpu $(VERBS) test test-slow test-jax lint format clean distclean
 
 help: ## list the targets
 	@echo 'make TARGET [APP=name of a folder in apps/] [ARGS="more arguments"] [PYTHON=python for .venv]'
@@ -40,6 +41,9 @@ test: $(STAMP) ## run the tests (no network, no GPU)
 
 test-slow: $(STAMP) ## run the tests that take minutes
 	$(RUN) -m pytest -m slow $(ARGS)
+
+test-jax: $(STAMP) ## run the tests of the layers on the JAX backend; needs .venv/bin/python -m pip install jax
+	KERAS_BACKEND=jax $(RUN) -m pytest --numprocesses 2 --dist loadfile $(or $(ARGS),$(LAYER_TESTS))
 
 lint: $(STAMP) ## check style and find mistakes without running anything
 	$(RUN) -m ruff check .

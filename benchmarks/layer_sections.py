@@ -9,20 +9,24 @@ from collections.abc import Sequence
 import tensorflow as tf
 
 from benchmarks.janet import JANET, JANETCell
+from benchmarks.layer_memory import memory
 from benchmarks.layer_steps import (
     GATES,
     Shape,
     gradient_function,
+    inference_step,
     keras_steps,
     ours,
     product_step,
     roofline_seconds,
     thread_count,
     training_step,
+    with_attention,
 )
 from benchmarks.stopwatch import Times, alternating_times
 from benchmarks.torch_peer import torch_steps
 from common import layers
+from common.layers.attention_cell import FORMS
 from common.layers.recurrent_layer import RecurrentLayer
 
 _STANDARD = [
@@ -35,11 +39,14 @@ _STANDARD = [
 ]
 SHAPES = {
     "gated": _STANDARD,
+    "inference": _STANDARD,
     "bidirectional": _STANDARD,
     "custom": ["64x128x128x256", "64x400x128x128", "32x256x64x64"],
     "scans": ["8x4096x64x128"],
     "growth": [f"8x{time}x64x64" for time in (128, 256, 512, 1024, 2048, 4096, 8192)],
     "cells": ["32x200x128x128"],
+    "attention": ["64x30x256x256"],
+    "memory": _STANDARD,
 }
 SCANS = ("MinGRU", "MinLSTM", "LRU", "RGLRU", "QRNN", "MLSTM")
 Goals = list[tuple[str, bool]]
@@ -68,6 +75,17 @@ def gated(shapes: Sequence[Shape], cells: Sequence[str], rounds: int, peers: Seq
             share = row["roofline_share"]
             goals.append((f"{row['cell']} {shape}: {share:.0%} of the roofline, goal 85 %", share >= 0.85))
     return rows, goals
+
+
+def inference(shapes: Sequence[Shape], cells: Sequence[str], rounds: int, peers: Sequence[str]) -> tuple[list, Goals]:
+    rows = []
+    for shape in shapes:
+        for name in filter(GATES.get, cells):
+            steps = {"ours": ours(name, shape, step=inference_step)}
+            times = _times_with_peers(steps, rounds, name, shape, peers, step=inference_step)
+            rows.append({"cell": name, "shape": str(shape), **_row(times)})
+    goals = _goals_of(rows, "keras_ratio", 1.0, rows)
+    return rows, goals + _goals_of(rows, "torch_ratio", 1.0, rows)
 
 
 def bidirectional(
@@ -145,6 +163,18 @@ def cells(shapes: Sequence[Shape], cells: Sequence[str], rounds: int, peers: Seq
     return rows, []
 
 
+def attention(shapes: Sequence[Shape], cells: Sequence[str], rounds: int, peers: Sequence[str]) -> tuple[list, Goals]:
+    rows = []
+    for shape in shapes:
+        steps = {form: with_attention(form, shape) for form in FORMS}
+        steps |= {f"{form}, inference": with_attention(form, shape, inference_step) for form in FORMS}
+        times = alternating_times(steps, rounds)
+        for form in FORMS:
+            inference = {f"inference_{key}": value for key, value in _columns(times[f"{form}, inference"]).items()}
+            rows.append({"form": form, "shape": str(shape), **_columns(times[form]), **inference})
+    return rows, []
+
+
 def _beside_lstm(shapes: Sequence[Shape], names: Sequence[str], rounds: int) -> list[dict]:
     rows = []
     for shape in shapes:
@@ -158,14 +188,14 @@ def _beside_lstm(shapes: Sequence[Shape], names: Sequence[str], rounds: int) -> 
 
 
 def _times_with_peers(
-    steps: dict, rounds: int, name: str, shape: Shape, peers: Sequence[str], both: bool = False
+    steps: dict, rounds: int, name: str, shape: Shape, peers: Sequence[str], both: bool = False, step=training_step
 ) -> dict[str, Times]:
     if "keras" in peers:
-        steps |= keras_steps(name, shape, both)
+        steps |= keras_steps(name, shape, both, step)
     if "torch" not in peers:
         return alternating_times(steps, rounds)
     sizes = (shape.batch, shape.time, shape.features, shape.units)
-    with torch_steps(name, sizes, thread_count(), both) as of_torch:
+    with torch_steps(name, sizes, thread_count(), both, step is training_step) as of_torch:
         return alternating_times({**steps, **of_torch}, rounds)
 
 
@@ -203,4 +233,6 @@ def _goals_of(rows: list[dict], ratio: str, mean_goal: float, each: list[dict]) 
     return goals
 
 
-SECTIONS = {each.__name__: each for each in (gated, bidirectional, custom, scans, growth, cells)}
+SECTIONS = {
+    each.__name__: each for each in (gated, inference, bidirectional, custom, scans, growth, cells, attention, memory)
+}

@@ -1,4 +1,7 @@
-"""The training steps that `benchmarks.layers` times: forward, backward, gradients of all weights and of the input."""
+"""The steps that `benchmarks.layers` times.
+
+A training step is forward, backward, and the gradients of all weights and of the input; inference is forward alone.
+"""
 
 import os
 from collections.abc import Callable
@@ -12,6 +15,7 @@ from common import layers
 
 PRODUCT = 2048  # rows and columns of the matrices whose product is the roofline
 GATES = {"LSTM": 4, "GRU": 3}
+Step = Callable[[], object]
 
 
 @dataclass(frozen=True)
@@ -43,41 +47,68 @@ def thread_count() -> int:
 
 
 def gradient_function(layer: keras.layers.Layer, jit_compile: bool = True, on_trace: Callable = lambda: None):
-    """The function of an input to the gradients of the loss, first by the input and then by the weights."""
+    """The function of the inputs to the gradients of the loss, first by the inputs and then by the weights."""
 
     @tf.function(jit_compile=jit_compile, autograph=False)
-    def step(inputs):
+    def step(*inputs):
         on_trace()
         with tf.GradientTape() as tape:
             tape.watch(inputs)
-            loss = tf.reduce_sum(tf.square(layer(inputs)))
-        return tape.gradient(loss, [inputs, *(weight.value for weight in layer.trainable_weights)])
+            loss = tf.reduce_sum(tf.square(layer(*inputs)))
+        return tape.gradient(loss, [*inputs, *(weight.value for weight in layer.trainable_weights)])
 
     return step
 
 
-def training_step(layer: keras.layers.Layer, shape: Shape, jit_compile: bool = True) -> Callable[[], object]:
+def training_step(layer: keras.layers.Layer, shape: Shape, jit_compile: bool = True) -> Step:
     """A function that runs forward and backward once, and returns when that is done."""
-    layer.build((None, None, shape.features))
-    inputs, step = tf.constant(shape.sequence()), gradient_function(layer, jit_compile)
-    return lambda: [gradient.numpy() for gradient in step(inputs)]
+    inputs, step = built_inputs(layer, shape), gradient_function(layer, jit_compile)
+    return lambda: [gradient.numpy() for gradient in step(*inputs)]
 
 
-def ours(name: str, shape: Shape, bidirectional: bool = False) -> Callable[[], object]:
+def inference_step(layer: keras.layers.Layer, shape: Shape, jit_compile: bool = True) -> Step:
+    """A function that runs forward once, and returns when that is done."""
+    inputs = built_inputs(layer, shape)
+    answer = tf.function(lambda *inputs: layer(*inputs), jit_compile=jit_compile, autograph=False)
+    return lambda: answer(*inputs).numpy()
+
+
+def built_inputs(layer: keras.layers.Layer, shape: Shape) -> list[tf.Tensor]:
+    """The inputs of a layer, which is built for them; a memory is as long as the sequence and has `units` features."""
+    inputs = [shape.sequence()]
+    if isinstance(layer, layers.AttentionRNN):
+        inputs.append(Shape(shape.batch, shape.time, shape.units, shape.units).sequence())
+    layer.build(*((None, None, each.shape[-1]) for each in inputs))
+    return [tf.constant(each) for each in inputs]
+
+
+def ours(name: str, shape: Shape, bidirectional: bool = False, step: Callable[..., Step] = training_step) -> Step:
     layer = getattr(layers, name)(shape.units, return_sequences=True)
-    return training_step(layers.Bidirectional(layer) if bidirectional else layer, shape)
+    return step(layers.Bidirectional(layer) if bidirectional else layer, shape)
 
 
-def keras_steps(name: str, shape: Shape, bidirectional: bool = False) -> dict[str, Callable[[], object]]:
+def with_attention(form: str, shape: Shape, step: Callable[..., Step] = training_step) -> Step:
+    """A layer over a sequence and a memory; the cell, the attention and the form are those of the form's paper."""
+    units = shape.units
+    cell = (layers.LSTMCell if form == "input_feeding" else layers.GRUCell)(units)
+    attention = layers.MultiplicativeAttention() if form == "input_feeding" else layers.AdditiveAttention(units)
+    attention_units = units if form == "input_feeding" else None
+    layer = layers.AttentionRNN(layers.AttentionCell(cell, attention, form, attention_units), return_sequences=True)
+    return step(layer, shape)
+
+
+def keras_steps(
+    name: str, shape: Shape, bidirectional: bool = False, step: Callable[..., Step] = training_step
+) -> dict[str, Step]:
     """Keras's own layer, with XLA and without."""
     steps = {}
     for label, jit_compile in (("keras, XLA", True), ("keras, no XLA", False)):
         layer = getattr(keras.layers, name)(shape.units, return_sequences=True)
-        steps[label] = training_step(keras.layers.Bidirectional(layer) if bidirectional else layer, shape, jit_compile)
+        steps[label] = step(keras.layers.Bidirectional(layer) if bidirectional else layer, shape, jit_compile)
     return steps
 
 
-def product_step() -> Callable[[], object]:
+def product_step() -> Step:
     """The product of two large matrices: its rate is what the processor can do at best."""
     matrix = tf.constant(np.random.default_rng(0).standard_normal((PRODUCT, PRODUCT), np.float32))
     return lambda: tf.matmul(matrix, matrix).numpy()

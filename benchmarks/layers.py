@@ -1,6 +1,6 @@
-"""Our recurrent layers beside Keras's, PyTorch's and the roofline: training steps of one layer.
+"""Our recurrent layers beside Keras's, PyTorch's and the roofline: training steps of one layer, inference and memory.
 
-A step is forward, backward, and the gradients of all weights and of the input. What is compared was timed in turns in
+A training step is forward, backward, and the gradients of all weights and of the input. What is compared was timed in turns in
 one process. A run replaces the sections of the JSON file that it measured and leaves the others.
 """
 

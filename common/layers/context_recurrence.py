@@ -144,8 +144,46 @@ class _Passes:
         return (found["output"], found["attention"], *last), {name: found[name] for name in ("state", "values")}
 
     def backward(self, operands, kept, cotangents):
-        """The cotangents of everything but the constants."""
-        d_outputs, d_attention, *d_last = cotangents
+        """The cotangents of everything but the constants.
+
+        What is replayed has the gradient of a product but not its second derivatives; hence a gradient of its own.
+        """
+        like, given = self.differentiated(operands), {**operands, "kept": kept, "cotangents": tuple(cotangents)}
+        found = keras.tree.pack_sequence_as(like, with_gradient(self.once, self.twice, given))
+        return self.as_operands(operands, found)
+
+    def differentiated(self, operands):
+        """Those operands that have a gradient."""
+        found = {name: operands[name] for name in ("initial_state", "maps", "weights")}
+        return {**found, "projected": operands["sequence"]["projected"]}
+
+    def as_operands(self, operands, found):
+        """What belongs to `differentiated`, in the places of the operands."""
+        zeros = {name: ops.zeros_like(value) for name, value in operands["sequence"].items()}
+        rest = {name: value for name, value in found.items() if name != "projected"}
+        return {**rest, "sequence": {**zeros, "projected": found["projected"]}}
+
+    def twice(self, given, _, cotangents):
+        """The cotangents of what `once` was given: from the plain loop, differentiated twice.
+
+        What is kept is a function of the operands, so what reaches them that way is in their cotangents already.
+        """
+
+        def value(of):
+            sequence = {**given["sequence"], "projected": of["projected"]}
+            return self.forward({**given, **of, "sequence": sequence})[0]
+
+        def plain_once(of, cotangents):
+            return tuple(keras.tree.flatten(vjp(value, (of,))[1](cotangents)))
+
+        _, pullback = vjp(plain_once, (self.differentiated(given), given["cotangents"]))
+        found, d_cotangents = pullback(tuple(cotangents))
+        return {**self.as_operands(given, found), "cotangents": d_cotangents}
+
+    def once(self, operands):
+        """The cotangents of `differentiated`, flat; of the operands, what is kept, and the cotangents of `forward`."""
+        kept = operands["kept"]
+        d_outputs, d_attention, *d_last = operands["cotangents"]
         maps, weights, sequence = operands["maps"], operands["weights"], operands["sequence"]
         pairs = zip(operands["initial_state"], kept["state"])
         xs = {"x": sequence, "values": kept["values"], "d_outputs": d_outputs, "d_attention": d_attention}
@@ -181,13 +219,10 @@ class _Passes:
         carry = (tuple(d_last), keras.tree.map_structure(lambda each: ops.zeros_like(each, self.dtype), weights))
         time = ops.shape(sequence["projected"])[0]
         (d_first, d_weights), found = scan(run, carry, xs, time, like, reverse=True)
-        others = {name: ops.zeros_like(value) for name, value in sequence.items()}
-        return {
-            "sequence": {**others, "projected": found["projected"]},
-            "initial_state": d_first,
-            "maps": {name: _map_gradients(found["inputs"][name], found["values"][name], maps[name]) for name in maps},
-            "weights": keras.tree.map_structure(lambda one, each: ops.cast(one, each.dtype), d_weights, weights),
-        }
+        of_maps = {name: _map_gradients(found["inputs"][name], found["values"][name], maps[name]) for name in maps}
+        of_weights = keras.tree.map_structure(lambda one, each: ops.cast(one, each.dtype), d_weights, weights)
+        cotangents = {"initial_state": d_first, "maps": of_maps, "weights": of_weights}
+        return tuple(keras.tree.flatten({**cotangents, "projected": found["projected"]})), ()
 
     def like(self, state, size):
         """The shape of what a step hands out."""

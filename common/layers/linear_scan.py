@@ -5,13 +5,12 @@ the same loop run backwards: no matrix product is sequential. Used by `common.la
 """
 
 import keras
-import numpy as np
 from keras import ops
 
 from common.layers.backend import scan, with_gradient
 
 
-def linear_scan(keep, write, initial_state, mask=None, zoneout=None, reverse=False, resets=None, log_space=False):
+def linear_scan(keep, write, initial_state, mask=None, zoneout=None, reverse=False, resets=None):
     """Runs `h_t = keep_t * h_(t-1) + write_t`.
 
     It is one loop over the steps. The chunked form (within chunks, all chunks at once, then over their ends) and the
@@ -37,31 +36,22 @@ def linear_scan(keep, write, initial_state, mask=None, zoneout=None, reverse=Fal
         reverse: from the last step to the first; the states stay in the order of time.
         resets: bool `[time, batch, 1]`; where it is True the state before that step (in the order of running) is
             forgotten, whether the step is real or not, as at the start of each of several sequences packed into one.
-        log_space: `keep`, `write`, the initial state and the results are logarithms of positive numbers, which may be far
-            too small or too large for a float; -inf is 0.
 
     Returns:
         The states of all steps, float `[time, batch, units]`, and the last one.
-
-    Raises:
-        ValueError: for zoneout or a complex pair in log space.
     """
     is_pair = isinstance(keep, (list, tuple))
-    if log_space and (is_pair or zoneout is not None):
-        raise ValueError(
-            f"linear_scan: log_space takes neither a pair nor zoneout, got keep={keep!r}, zoneout={zoneout!r}"
-        )
     keep, write, state = (tuple(each) if is_pair else (each,) for each in (keep, write, initial_state))
-    one, zero = ((0.0,), -np.inf) if log_space else ((1.0, 0.0)[: len(keep)], 0.0)
+    one = (1.0, 0.0)[: len(keep)]
     if zoneout is not None:
         keep = tuple(each + zoneout * (unit - each) for each, unit in zip(keep, one))
         write = tuple((1 - zoneout) * each for each in write)
     if mask is not None:
         keep = tuple(ops.where(mask, each, unit) for each, unit in zip(keep, one))
-        write = tuple(ops.where(mask, each, zero) for each in write)
+        write = tuple(ops.where(mask, each, 0.0) for each in write)
     if resets is not None:
-        keep = tuple(ops.where(resets, zero, each) for each in keep)
-    passes = _LogPasses(reverse) if log_space else _Passes(reverse)
+        keep = tuple(ops.where(resets, 0.0, each) for each in keep)
+    passes = _Passes(reverse)
     operands = {"keep": keep, "write": write, "initial_state": state}
     results = with_gradient(passes.forward, passes.backward, operands)
     states, last = tuple(results[: len(state)]), tuple(results[len(state) :])
@@ -94,16 +84,13 @@ class _Passes:
 
     def forward(self, operands):
         def step(state, x):
-            new = self.advance(x[0], state, x[1])
+            new = multiply_add(x[0], state, x[1])
             return new, new
 
         state = operands["initial_state"]
         xs = (operands["keep"], operands["write"])
         last, states = scan(step, state, xs, ops.shape(xs[0][0])[0], _like(state), self.reverse)
         return (*states, *last), states
-
-    def advance(self, keep, state, write):
-        return multiply_add(keep, state, write)
 
     def backward(self, operands, states, cotangents):
         previous = self.previous(states, operands["initial_state"])
@@ -129,24 +116,6 @@ class _Passes:
         return tuple(ops.concatenate([first, each[:-1]]) for each, first in parts)
 
 
-class _LogPasses(_Passes):
-    """The same in log space: `h_t = log(exp(keep_t + h_(t-1)) + exp(write_t))`."""
-
-    def advance(self, keep, state, write):
-        kept = keep[0] + state[0]
-        most = _finite(ops.maximum(kept, write[0]))
-        return (most + ops.log(ops.exp(kept - most) + ops.exp(write[0] - most)),)
-
-    def backward(self, operands, states, cotangents):
-        # The shares of the new state that were kept and written; the gradient is linear in them.
-        after = _finite(states[0])
-        (previous,) = self.previous(states, operands["initial_state"])
-        kept = ops.exp(operands["keep"][0] + previous - after)
-        written = ops.exp(operands["write"][0] - after)
-        d_initial, (d_states,) = self.carry_back((kept,), cotangents)
-        return {"keep": (kept * d_states,), "write": (written * d_states,), "initial_state": d_initial}
-
-
 def _times(one, other):
     if len(one) == 1:
         return (one[0] * other[0],)
@@ -155,10 +124,6 @@ def _times(one, other):
 
 def _conjugate(number):
     return number if len(number) == 1 else (number[0], -number[1])
-
-
-def _finite(logarithm):
-    return ops.where(logarithm == -np.inf, 0.0, logarithm)
 
 
 def _like(state):

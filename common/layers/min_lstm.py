@@ -31,9 +31,11 @@ class MinLSTMCell(MinGRUCell):
 
     def linear(self, projected):
         # f / (f + i) = (1 + exp(-i)) / ((1 + exp(-f)) + (1 + exp(-i))) holds where both gates are far below what a float
-        # sigmoid can tell from 0; the bound keeps the exponential finite.
-        inverse = 1 + ops.exp(-ops.maximum(projected[..., : 2 * self.units], -80.0))
-        inverse_keep, inverse_write = ops.split(inverse, 2, axis=-1)
+        # sigmoid can tell from 0. All terms are shortened by the largest, so that none overflows, nor its gradient.
+        gates = projected[..., : 2 * self.units]
+        least = ops.minimum(ops.minimum(gates[..., : self.units], gates[..., self.units :]), 0.0)
+        least = ops.stop_gradient(ops.concatenate([least, least], axis=-1))
+        inverse_keep, inverse_write = ops.split(ops.exp(least) + ops.exp(least - gates), 2, axis=-1)
         scale = 1 / (inverse_keep + inverse_write)
         return (inverse_write * scale,), (inverse_keep * scale * projected[..., 2 * self.units :],)
 

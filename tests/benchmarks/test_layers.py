@@ -4,7 +4,7 @@ that nobody measured, or a run throws away what another one took an hour to meas
 import inspect
 import json
 
-from benchmarks import cell_table, layer_sections, layers
+from benchmarks import cell_table, layer_memory, layer_sections, layers
 from benchmarks.layer_steps import Shape, roofline_seconds
 from common.layers import GRUCell, LSTMCell
 
@@ -43,3 +43,30 @@ def test_a_length_that_was_seen_is_not_compiled_again():
 
 def test_the_roofline_of_one_large_product_is_its_own_time():
     assert roofline_seconds(2 * 2048**3, 0.25) == 0.25
+
+
+def test_memory_is_what_a_compiled_step_allocates_and_not_what_it_is_given():
+    text = """
+allocation 0: size 100, maybe-live-out:
+allocation 1: size 1000, parameter 0, shape |f32[64,128,128]| at ShapeIndex {}:
+allocation 2: size 20, output shape is |(f32[64,128,128], f32[128])|, maybe-live-out:
+allocation 3: size 5000, constant:
+allocation 4: size 3, preallocated-temp:
+"""
+    assert layer_memory.allocated_bytes(text) == 123
+
+
+def test_the_memory_of_a_step_is_at_least_what_its_backward_pass_cannot_do_without():
+    shape = Shape(8, 64, 4, 32)
+    (row,), _ = layer_memory.memory([shape], ["LSTM"], 1, [])
+    states_and_gates = 4 * 8 * 64 * 32 * (2 + 4)
+    assert states_and_gates < row["mib"] * 2**20 < 10 * states_and_gates
+
+
+def test_inference_and_layers_with_attention_are_timed():
+    rows, _ = layer_sections.inference([Shape(2, 3, 4, 4)], ["LSTM", "GRU"], 1, ["keras"])
+    assert [row["cell"] for row in rows] == ["LSTM", "GRU"]
+    assert all(row["ms"] > 0 and row["keras_ratio"] > 0 for row in rows)
+    rows, _ = layer_sections.attention([Shape(2, 3, 4, 4)], [], 1, [])
+    assert [row["form"] for row in rows] == ["bahdanau", "input_feeding", "conditional"]
+    assert all(row["ms"] > 0 and row["inference_ms"] > 0 for row in rows)

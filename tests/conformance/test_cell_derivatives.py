@@ -57,16 +57,21 @@ def test_the_gradient_is_the_limit_of_differences(row):
 def test_the_gradient_can_be_differentiated_again(row):
     """What gradient penalties and adversarial training need; against differences of the first gradient."""
     layer, mask = make64(row), MASKS["right"]
-    sequence, step = randoms(BATCH, TIME, FEATURES).astype("float64"), 1e-6
-    of_sequence = gradient_function(objective(layer, mask), [])
+    arrays = [*layer.get_weights(), randoms(BATCH, TIME, FEATURES).astype("float64")]
+    differentiate = gradient_function(objective(layer, mask), layer.trainable_variables)
 
     def penalty(sequence):
-        return ops.sum(ops.square(of_sequence(sequence)[0]))
+        return sum(ops.sum(ops.square(gradient)) for gradient in differentiate(sequence))
 
-    (second,) = gradients(penalty, [], [sequence])
-    direction = randoms(*sequence.shape, seed=3).astype("float64")
-    ends = [float(penalty(ops.convert_to_tensor(sequence + sign * step * direction))) for sign in (1, -1)]
-    np.testing.assert_allclose(np.sum(second * direction), (ends[0] - ends[1]) / (2 * step), rtol=1e-5, atol=1e-8)
+    second = gradients(penalty, layer.trainable_variables, arrays[-1:])
+    directions = [randoms(*array.shape, seed=3 + index).astype("float64") for index, array in enumerate(arrays)]
+    step, ends = 1e-6, []
+    for sign in (1, -1):
+        *weights, sequence = (array + sign * step * one for array, one in zip(arrays, directions, strict=True))
+        layer.set_weights(weights)
+        ends.append(float(penalty(ops.convert_to_tensor(sequence))))
+    slope = sum(np.sum(gradient * one) for gradient, one in zip(second, directions, strict=True))
+    np.testing.assert_allclose(slope, (ends[0] - ends[1]) / (2 * step), rtol=1e-5, atol=1e-6)
 
 
 @each_cell

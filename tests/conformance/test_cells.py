@@ -1,8 +1,7 @@
 """Every recurrent layer keeps the same promises. If one fails, a model learns from wrong gradients, reads its padding, cannot
 take over Keras's weights, or answers differently after it was saved.
 
-The same on the other backend, in an environment with JAX: `KERAS_BACKEND=jax python -m pytest
-tests/conformance/test_cells*.py tests/common/layers`.
+The same on the other backend: `make test-jax`.
 """
 
 import keras

@@ -1,6 +1,6 @@
 """Looking at a memory. If these fail, a decoder reads padding, reads NaN from an empty source, or learns from wrong gradients.
 
-On the other backend: `KERAS_BACKEND=jax python -m pytest tests/common/layers/test_attention*.py`.
+The same on the other backend: `make test-jax`.
 """
 
 import keras

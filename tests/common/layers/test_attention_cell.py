@@ -1,7 +1,7 @@
 """Recurrent layers that look at a memory. If these fail, a decoder trains on something else than what it later decodes with,
 reads padding, or learns from wrong gradients.
 
-On the other backend: `KERAS_BACKEND=jax python -m pytest tests/common/layers/test_attention*.py`.
+The same on the other backend: `make test-jax`.
 """
 
 import keras
@@ -148,6 +148,21 @@ def test_the_gradient_is_that_of_finite_differences():
     )
     slope = sum(np.sum(one * each) for one, each in zip(found, directions, strict=True))
     np.testing.assert_allclose((ahead - behind) / (2 * step), slope, rtol=1e-6)
+
+
+@each_form
+def test_the_gradient_can_be_differentiated_again(name):
+    """What gradient penalties and adversarial training need; against a loop over the cell, differentiated twice."""
+    layer, arrays = make(name, **ALL), list(data())
+    masks, found = {"memory_mask": MEMORY_MASK, "mask": MASK}, []
+    for run in (layer, lambda *given, **named: by_steps(layer, *given, **named)):
+        differentiate = gradient_function(loss_of(run, layer, **masks), layer.trainable_variables)
+
+        def penalty(*given, differentiate=differentiate):
+            return sum(ops.mean(ops.square(gradient)) for gradient in differentiate(*given))
+
+        found.append(gradients(penalty, layer.trainable_variables, arrays))
+    assert_close(*found, tolerance=1e-4)
 
 
 def test_the_memory_is_projected_once(monkeypatch):

@@ -6,6 +6,7 @@ import pytest
 from keras import ops
 
 from common.layers.linear_scan import linear_scan
+from tests.conformance.cell_battery import randoms
 from tests.conformance.differentiation import ON_TENSORFLOW, compiled, gradient_function, gradients
 
 BATCH, UNITS = 3, 4
@@ -102,33 +103,26 @@ def test_pairs_are_complex_numbers():
         np.testing.assert_allclose(np.sum(found[index] * direction), (values[0] - values[1]) / (2 * step), rtol=1e-4)
 
 
-@pytest.mark.parametrize("scale", [1, 300])
-def test_in_log_space_extreme_values_stay_right(scale):
-    """At a scale of 300 the numbers themselves are outside of what even float64 holds."""
-    keep, write, state = (scale * np.random.default_rng(6).normal(size=each.shape) for each in arrays(64))
-    keep[5], write[7] = -np.inf, -np.inf
-    given = [each.astype("float32") for each in (keep, write, state)]
-    expected, last = [], given[2].astype("float64")
-    for kept, written in zip(*given[:2]):
-        last = np.logaddexp(kept + last, written)
-        expected.append(last)
-    actual = linear_scan(*map(ops.convert_to_tensor, given), log_space=True)
-    np.testing.assert_allclose(np.asarray(actual[0]), expected, rtol=1e-5, atol=1e-4)
+@pytest.mark.parametrize("reverse", [False, True])
+def test_packed_sequences_give_what_each_gives_alone(reverse):
+    """Several sequences in one row, the state forgotten where one begins; nothing of one reaches another."""
+    pieces = [arrays(time, seed=time) for time in (3, 1, 5)]
+    cotangents = [randoms(time, BATCH, UNITS, seed=9) for time in (3, 1, 5)]
+    zero, starts = np.zeros((BATCH, UNITS), "float32"), np.zeros((9, BATCH, 1), bool)
+    starts[[2, 3, 8] if reverse else [0, 3, 4]] = True  # in the order of running
 
-    def plain(keep, write, state):
-        for step in range(64):
-            state = ops.logaddexp(keep[step] + state, write[step])
-        return ops.sum(state)
+    def packed(keep, write):
+        return linear_scan(keep, write, zero + 7, resets=starts, reverse=reverse)[0]
 
-    given[0][5], given[1][7] = -1e4, -1e4  # a derived gradient has no answer at -inf
-    found = gradients(lambda *operands: ops.sum(linear_scan(*operands, log_space=True)[1]), [], given)
-    assert all(np.all(np.isfinite(each)) for each in found)
-    assert_close(found, gradients(plain, [], given), tolerance=1e-3)
-
-
-def test_log_space_takes_no_zoneout():
-    with pytest.raises(ValueError, match="zoneout"):
-        linear_scan(*arrays(2), zoneout=0.5, log_space=True)
+    keep, write, cotangent = (np.concatenate(each) for each in (*list(zip(*pieces))[:2], cotangents))
+    alone = [linear_scan(keep, write, zero, reverse=reverse)[0] for keep, write, _ in pieces]
+    assert_close([packed(keep, write)], [np.concatenate(alone)])
+    found = gradients(lambda *operands: ops.sum(packed(*operands) * cotangent), [], [keep, write])
+    apart = [
+        gradients(lambda k, w, d=d: ops.sum(linear_scan(k, w, zero, reverse=reverse)[0] * d), [], piece[:2])
+        for piece, d in zip(pieces, cotangents)
+    ]
+    assert_close(found, [np.concatenate(each) for each in zip(*apart)])
 
 
 @pytest.mark.skipif(not ON_TENSORFLOW, reason="a graph of TensorFlow")
