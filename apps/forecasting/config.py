@@ -160,6 +160,9 @@ class ModelConfig(ConfigModel):
         "what is taken out of each look-back and put back into the forecast. last: the last value; standard: mean and "
         "standard deviation; scale: the mean absolute value, for series of very different size",
     )
+    highway: bool = option(
+        True, "add a linear map of the look-back, fitted by ridge regression before the network is trained; segrnn only"
+    )
     attention: bool = option(False, "let the decoder look at every step of the encoder; seq2seq only")
     output: Literal["quantiles", "point"] = option(
         "quantiles",

@@ -6,6 +6,7 @@ history, what is known of the future -> recurrent network -> one number, quantil
 from dataclasses import dataclass
 
 import keras
+import numpy as np
 
 from apps.forecasting.config import Config
 from apps.forecasting.deepar import deepar
@@ -24,7 +25,8 @@ class Sizes:
     Attributes:
         look_back, horizon: steps.
         features: of a step of the past: the targets first, then covariates and calendar.
-        known: features that are known of a step of the time to come.
+        known: features that are known of a step of the time to come: columns first, then the calendar.
+        known_columns: how many of them are columns.
         targets: what is forecast.
         outputs: numbers for each step and target.
         median: which of them is the median; None if they are no quantiles.
@@ -34,6 +36,7 @@ class Sizes:
     horizon: int
     features: int
     known: int
+    known_columns: int
     targets: int
     outputs: int
     median: int | None
@@ -44,6 +47,11 @@ class Sizes:
         if self.known:
             inputs["future"] = keras.Input((self.horizon, self.known), name="future")
         return inputs
+
+    def with_middle(self, outputs, values):
+        """Adds values float `[batch, horizon, targets]` to the number that is the forecast, before `head`."""
+        place = np.eye(1, self.outputs, self.median or 0, dtype="float32")[0]
+        return outputs + values[..., None] * place
 
     def head(self, outputs):
         """Gives the last axis its meaning."""
@@ -72,6 +80,7 @@ def build_model(config: Config, preprocessor: Preprocessor) -> keras.Model:
         settings.horizon,
         preprocessor.history_size,
         preprocessor.known_size,
+        len(preprocessor.columns.known),
         len(preprocessor.columns.targets),
         len(levels) if levels else 1,
         levels.index(0.5) if levels else None,

@@ -5,6 +5,7 @@ import math
 import keras
 from keras import ops
 
+from apps.forecasting.highway import LinearHighway
 from apps.forecasting.layers import ParallelDecoding, Positions, WindowStatistics
 from common.layers import Dropout
 from common.layers.by_name import LAYERS
@@ -62,6 +63,16 @@ def segrnn(settings, sizes, seed):
     outputs = ops.reshape(outputs, (-1, channels, future_segments * width, sizes.targets // channels, sizes.outputs))
     outputs = ops.transpose(outputs, (0, 2, 1, 3, 4))[:, : settings.horizon]
     outputs = ops.reshape(outputs, (-1, settings.horizon, sizes.targets, sizes.outputs))
+    if settings.highway:
+        count, last = sizes.features - sizes.targets, min(width, settings.look_back)
+        others = [ops.reshape(covariates[:, -last:], (-1, last * count))] if count else []
+        if sizes.known_columns:
+            known = inputs["future"][:, :, : sizes.known_columns]
+            others.append(ops.reshape(known, (-1, settings.horizon * sizes.known_columns)))
+        linear = LinearHighway(settings.horizon, name="highway")(
+            ops.transpose(targets, (0, 2, 1)), ops.concatenate(others, axis=-1) if others else None
+        )
+        outputs = sizes.with_middle(outputs, ops.transpose(linear, (0, 2, 1)))
     outputs = sizes.head(outputs) * scale[..., None] + shift[..., None]
     return keras.Model(inputs, outputs, name="network")
 

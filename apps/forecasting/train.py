@@ -4,6 +4,7 @@ import keras
 
 from apps.forecasting.config import Config
 from apps.forecasting.forecaster import with_fitted_quantiles
+from apps.forecasting.highway import fit_highway
 from apps.forecasting.losses import likelihood_loss, pinball_loss, point_loss
 from apps.forecasting.model import build_model
 from apps.forecasting.preprocessing import Preprocessor
@@ -11,6 +12,7 @@ from apps.forecasting.series import SeriesSplits
 from apps.forecasting.windows import Windows
 from common.console import get_console
 from common.runs import Run
+from common.training.checkpoints import Checkpoints
 from common.training.compilation import require_jit_compile
 from common.training.fit import resumable_fit
 from common.training.optimizer import make_optimizer
@@ -55,6 +57,13 @@ def train(
 
     network = build_model(config, preprocessor)
     require_float32_outputs(network)
+    if (
+        settings.kind == "segrnn"
+        and settings.highway
+        and Checkpoints(run.checkpoints_path, training.steps_per_epoch).newest() is None
+    ):
+        penalty = fit_highway(network, training, validation)
+        console.line(f"  linear highway fitted by ridge regression, penalty {penalty:g}")
     console.model(network)
     network.compile(
         optimizer=make_optimizer(config.train, training.steps_per_epoch * config.train.epochs),

@@ -75,6 +75,16 @@ class Windows:
         `history_time`, `future_time` if the series have times."""
         return {name: value.numpy() for name, value in self._raw(tf.constant(indices, tf.int64)).items()}
 
+    @property
+    def targets(self) -> int:
+        """How many targets a window has."""
+        return len(self._preprocessor.columns.targets)
+
+    def prepared(self, indices: np.ndarray) -> tuple[dict[str, np.ndarray], np.ndarray]:
+        """What the network reads of windows, and standardised targets, as in `dataset`."""
+        inputs, targets = self._preprocessor.prepare(self._raw(tf.constant(indices, tf.int64)))
+        return {name: np.asarray(value) for name, value in inputs.items()}, np.asarray(targets)
+
     def _raw(self, indices):
         series = tf.searchsorted(self._ends, indices, side="right")
         before = tf.gather(tf.concat([[tf.constant(0, tf.int64)], self._ends], axis=0), series)
