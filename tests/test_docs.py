@@ -88,7 +88,8 @@ def check_benchmark(name: str, words: list[str]) -> None:
     at = words.index("--") if "--" in words else len(words)
     for word in words[:at]:
         assert not word.startswith("--") or word == "--help" or f'"{word}"' in source, word
-    check_application("sentiment", ["train", *words[at + 1 :]])
+    app = words[words.index("--app") + 1] if "--app" in words[:at] else name.partition("_")[0]
+    check_application(app if app in APPS else "sentiment", ["train", *words[at + 1 :]])
 
 
 def slug(heading: str) -> str:

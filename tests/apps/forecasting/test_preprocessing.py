@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from apps.forecasting import preprocessing
 from apps.forecasting.preprocessing import PERIODS, Preprocessor
 from common.errors import UserError
 from tests.apps.forecasting.made_series import adapted, configured, waves
@@ -85,3 +86,12 @@ def test_what_is_saved_is_what_is_loaded(tmp_path):
     (tmp_path / "preprocessor.json").write_text("{")
     with pytest.raises(UserError, match="preprocessor.json"):
         Preprocessor.load(tmp_path)
+
+
+def test_statistics_are_those_of_all_rows_however_many_are_read_at_a_time(monkeypatch):
+    monkeypatch.setattr(preprocessing, "_CHUNK", 7)
+    train = waves(rows=100, series=3)
+    values = np.concatenate([each.values for each in train.series])
+    found = adapted(configured(), train)
+    np.testing.assert_allclose(found.mean, values.mean(axis=0), rtol=1e-12)
+    np.testing.assert_allclose(found.std, values.std(axis=0), rtol=1e-12)
