@@ -179,7 +179,7 @@ class ModelConfig(ConfigModel):
     )
     samples: int = option(100, "sample paths that a forecast is made of; deepar only", unit="paths", ge=2, le=10_000)
     dropout: float = option(
-        0.1, "share of features dropped before the output and between layers", unit="fraction of features", ge=0, lt=1
+        0.5, "share of features dropped before the output and between layers", unit="fraction of features", ge=0, lt=1
     )
 
     @field_validator("quantiles", mode="after")
@@ -224,7 +224,7 @@ class Config(ConfigModel):
 
     data: DataConfig = DataConfig()
     model: ModelConfig = ModelConfig()
-    train: TrainConfig = TrainConfig(epochs=10, batch_size=64, learning_rate=1e-3)
+    train: TrainConfig = TrainConfig(epochs=8, batch_size=64, learning_rate=5e-4)
 
 
 PRESETS: dict[str, dict[str, Any]] = {

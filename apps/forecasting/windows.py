@@ -33,6 +33,7 @@ class Windows:
     """
 
     def __init__(self, series: SeriesSet, preprocessor, look_back, horizon, batch_size, stride=1, seed=0):
+        self.series = series
         self.look_back, self.horizon, self.stride, self.seed = look_back, horizon, stride, seed
         self._preprocessor = preprocessor
         counts = [
