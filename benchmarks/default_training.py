@@ -2,7 +2,8 @@
 
 Runs the command of that target in a process of its own, into a folder that is removed afterwards. The bundled data are
 prepared in the first run in this clone; run twice, or read `data` apart. `start of training to done` is all but `data` and
-`adapt`: compiling, fitting, evaluating beside the baselines, exporting and verifying the export.
+`adapt`: compiling, fitting, evaluating beside the baselines, exporting and verifying the export. The JSON file is
+`benchmarks/results/default_training.json`, with `--app forecasting` `forecasting_training.json`.
 """
 
 import argparse

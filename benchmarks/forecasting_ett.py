@@ -112,7 +112,7 @@ def measure(data: Path, preset: str, horizon: int, seed: int, settings: Sequence
         if metrics["windows"] != rows - horizon + 1:
             raise RuntimeError(
                 f"{metrics['split']} had {metrics['windows']} windows and the protocol has {rows - horizon + 1}; "
-                "are there rows or a stride among the settings, or is it another table?"
+                "are there numbers of rows among the settings, or is it another table?"
             )
     return {
         "horizon": horizon,
