@@ -86,7 +86,7 @@ def show_end(command: Command, the_run: Run, version: Path, stages: Stages) -> N
             "run": the_run.path,
             "metrics": the_run.metrics_path(),
             **{what: path for what, path in found.items() if path.exists()},
-            **{path.stem: path for path in the_run.pictures()},
+            **{path.stem: path for path in (*the_run.tables(), *the_run.pictures())},
             "saved model": version,
         },
         commands_with_model(command, version.parent),
