@@ -101,6 +101,8 @@ class SeriesSplits:
         test: looked at once; its series begin with rows of validation as context.
         cache: the folder in which the prepared data lie for the next run; None where nothing is prepared.
         notes: sentences for the console, such as how many values were missing and how they were filled.
+        available: rows without `data.limit`; None if it left out none.
+        unit: what is counted.
     """
 
     train: SeriesSet
@@ -108,6 +110,8 @@ class SeriesSplits:
     test: SeriesSet
     cache: str | None = None
     notes: tuple[str, ...] = ()
+    available: tuple[int, ...] | None = None
+    unit: str = "rows"
 
     def describe(self) -> dict[str, str]:
         """What a person wants to know first, name to text."""
