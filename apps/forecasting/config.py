@@ -241,6 +241,8 @@ PRESETS: dict[str, dict[str, Any]] = {
         "model": {"look_back": 48, "horizon": 24, "dropout": 0.0, "output": "point"},
         "train": {
             "epochs": 200,
+            "batch_size": 256,  # more than there are windows
+            "learning_rate": 3e-3,
             "schedule": "constant",
             "warmup_fraction": 0.0,
             "patience": 0,
