@@ -89,6 +89,11 @@ class Run:
         """Returns the finished pictures, by name."""
         return pictures_in(self.pictures_path)
 
+    def tables(self) -> list[Path]:
+        """Returns the tables that the evaluation left, by name; `history.csv` is of the training."""
+        found = self.path.glob("*.csv")
+        return sorted(p for p in found if p != self.history_path and not is_temporary(p))
+
     def config(self, config_class: type[ConfigT]) -> ConfigT:
         """Returns the configuration saved with the run."""
         return load_config(config_class, self.config_path)

@@ -60,7 +60,7 @@ def show_splits(command: Command, splits: Any) -> None:
     Args:
         command: Says who set `data.limit`.
         splits: Has `describe()`, name to text, `notes` and `cache`. Where `data.limit` left out examples it also has
-            `available`, the numbers of examples without it.
+            `available`, the numbers of examples without it, and where these are no examples, `unit` says what they are.
     """
     console = get_console()
     prepared = {"prepared in": splits.cache} if splits.cache else {}
@@ -72,7 +72,7 @@ def show_splits(command: Command, splits: Any) -> None:
         origin = command.origin("data.limit")
         kept = sum(map(len, (splits.train, splits.validation, splits.test)))
         console.warn(
-            f"data.limit{f' ({origin})' if origin else ''} keeps {kept:,} of {sum(available):,} examples; "
+            f"data.limit{f' ({origin})' if origin else ''} keeps {kept:,} of {sum(available):,} {getattr(splits, 'unit', 'examples')}; "
             "a training with --data.limit none uses all"
         )
 
@@ -86,7 +86,7 @@ def show_end(command: Command, the_run: Run, version: Path, stages: Stages) -> N
             "run": the_run.path,
             "metrics": the_run.metrics_path(),
             **{what: path for what, path in found.items() if path.exists()},
-            **{path.stem: path for path in the_run.pictures()},
+            **{path.stem: path for path in (*the_run.tables(), *the_run.pictures())},
             "saved model": version,
         },
         commands_with_model(command, version.parent),

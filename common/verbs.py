@@ -113,7 +113,8 @@ def evaluate(command: Command) -> None:
         metrics = _module(command, "evaluate").evaluate(settings, the_run, splits, split, preprocessor, model)
     _save_metrics(the_run, split, metrics, stages)
     console.metrics(metrics["metrics"], metrics["baselines"])
-    console.files({"metrics": the_run.metrics_path(split), **{p.stem: p for p in the_run.pictures()}})
+    written = (*the_run.tables(), *the_run.pictures())
+    console.files({"metrics": the_run.metrics_path(split), **{p.stem: p for p in written}})
     if command.flags["json"]:
         console.json(_read_json(the_run.metrics_path(split)))
 

@@ -10,6 +10,9 @@ from common.config_sections import CellName, TrainConfig
 from common.spelling import did_you_mean, listed
 
 BUNDLED = ("greensboro", "sand_point", "miami")
+# Columns that are taken as times where none is named, the first of them that is there.
+TIME_COLUMNS = ("ds", "time", "date", "Date Time", "timestamp")
+ROWS = "rows"  # as data.frequency: each row is a step, whatever its time
 LONGEST_SEGMENT = 24  # steps, where none is set
 CATALOGUE = ("ett/h1", "ett/h2", "ett/m1", "ett/m2", "jena_climate")
 
@@ -26,7 +29,10 @@ class DataConfig(ConfigModel):
         "bundled: greensboro, sand_point or miami; tfds: ett/h1, ett/h2, ett/m1, ett/m2 or jena_climate",
     )
     path: str | None = option(None, "files: the table (CSV, TSV or Parquet, .gz too)")
-    time: str | None = option(None, "files: the column of times; none = ds if there is one, else rows are steps")
+    time: str | None = option(
+        None,
+        f"files: the column of times; none = the first there is of {listed(TIME_COLUMNS, 'and')}, else rows are steps",
+    )
     id: str | None = option(
         None,
         "files: the column that says which series a row belongs to; none = unique_id if there is one, else one series",
@@ -40,7 +46,9 @@ class DataConfig(ConfigModel):
     )
     known: list[str] = option([], "covariates that are known for the time to come, too, such as prices or holidays")
     frequency: str | None = option(
-        None, "length of a step as pandas writes it: h, 15min, D, W-SUN, MS; none = found from the times"
+        None,
+        "length of a step as pandas writes it: h, 15min, D, W-SUN, MS; rows: every row is a step, whatever its time; none = "
+        "found from the times",
     )
     missing: Literal["error", "interpolate", "forward"] = option(
         "error",
@@ -241,6 +249,8 @@ PRESETS: dict[str, dict[str, Any]] = {
         "model": {"look_back": 48, "horizon": 24, "dropout": 0.0, "output": "point"},
         "train": {
             "epochs": 200,
+            "batch_size": 256,  # more than there are windows
+            "learning_rate": 3e-3,
             "schedule": "constant",
             "warmup_fraction": 0.0,
             "patience": 0,

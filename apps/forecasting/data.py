@@ -34,10 +34,12 @@ def load_splits(config) -> SeriesSplits:
     """
     data = config.data
     whole, cache, notes = _SOURCES[data.source](data)
-    if data.limit is not None:
+    available = None
+    if data.limit is not None and any(len(series) > data.limit for series in whole.series):
+        available = (len(whole),)
         whole = whole.with_series([series.rows(0, data.limit) for series in whole.series])
     splits, more = split_in_time(whole, data, config.model.look_back, config.model.horizon)
-    return SeriesSplits(**splits, cache=cache, notes=(*notes, *more))
+    return SeriesSplits(**splits, cache=cache, notes=(*notes, *more), available=available)
 
 
 def _load_files(data) -> tuple[SeriesSet, None, tuple[str, ...]]:

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
+from apps.forecasting.config import TIME_COLUMNS
 from apps.forecasting.forecasts import Forecast
-from apps.forecasting.series import SeriesSet
+from apps.forecasting.keys import ID
+from apps.forecasting.series import Keys, SeriesSet
 from common.errors import UserError
 from common.files import atomic_write
 
@@ -36,8 +38,7 @@ def write_csv(
     targets: Sequence[str],
     levels: Sequence[float],
     path: Path,
-    identifiers: str | None = None,
-    time: str | None = None,
+    keys: Keys,
 ) -> None:
     """Writes a row for each series and step: the forecast of each target, and its quantiles as `<target>_q<level>`.
 
@@ -46,11 +47,11 @@ def write_csv(
         targets: their names.
         levels: of the quantiles.
         path: the file.
-        identifiers, time: names of the columns; None = unique_id, if there are names of series, and ds, or `step` without times.
+        keys: names of the columns; else unique_id, if there are names of series, and ds. Without times it is `step`.
     """
-    named = identifiers is not None or any(each.name for each in forecasts)
-    header = [identifiers or "unique_id"] if named else []
-    header.append((time or "ds") if forecasts[0].times is not None else "step")
+    named = keys.identifiers is not None or any(each.name for each in forecasts)
+    header = [keys.identifiers or ID] if named else []
+    header.append((keys.time or TIME_COLUMNS[0]) if forecasts[0].times is not None else "step")
     for target in targets:
         header += [target, *(f"{target}_q{level:g}" for level in levels)]
     with atomic_write(path) as file:

@@ -14,11 +14,6 @@ from apps.forecasting.series import Series
 from apps.forecasting.table_files import Table
 from common.errors import UserError
 
-_ADVICE = (
-    "add the rows, or choose --data.missing interpolate or forward; where the clock stands still between them, leave out "
-    "data.time to count rows as steps"
-)
-
 
 @dataclass(frozen=True)
 class Rows:
@@ -158,15 +153,16 @@ def _refuse_missing_values(rows: Rows) -> None:
     column = int(missing[place].argmax())
     raise UserError(
         f"{rows.table.place(int(row))}: the value in column {rows.columns[column]!r} is missing, one of "
-        f"{int(missing.sum()):,} in all; complete them, or choose --data.missing interpolate or forward."
+        f"{int(missing.sum()):,} in all; complete them, or choose {rows.table.flags.missing} interpolate or forward."
     )
 
 
 def _irregular(rows: Rows, row: int, name: str, frequency: str | None) -> UserError:
+    flags = rows.table.flags
     steps = f"steps of {frequency}" if frequency and not rows.are_steps else "steps of one length"
     return UserError(
         f"{rows.place(row)}: the time {rows.written(row)}{of_series(name)} is not at {steps} from the others; correct "
-        "it, set --data.frequency, or leave out data.time to count rows as steps."
+        f"it{f', set {flags.frequency}' if flags.frequency else ''}{flags.or_rows_as_steps}."
     )
 
 
@@ -176,7 +172,10 @@ def _gap(rows: Rows, start: int, steps: np.ndarray, name: str, frequency: str) -
     times = rows.times[start : start + len(steps)]
     before = start + int(gaps[0])
     lengths = np.diff(times).astype(np.int64)
-    advice = _ADVICE
+    flags = rows.table.flags
+    advice = f"add the rows, or choose {flags.missing} interpolate or forward"
+    if flags.rows_as_steps:
+        advice += f"; where the clock stands still between them, {flags.rows_as_steps}"
     if (
         not rows.are_steps
         and (lengths[gaps] - lengths.min() <= 3_600).all()

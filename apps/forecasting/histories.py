@@ -10,25 +10,24 @@ from collections.abc import Sequence
 import numpy as np
 
 from apps.forecasting.columns import shown
+from apps.forecasting.config import TIME_COLUMNS
 from apps.forecasting.frequency import next_times, times_from
 from apps.forecasting.grid import Rows, common_frequency, of_series, on_grid, written
+from apps.forecasting.keys import PREDICTION, find_keys
 from apps.forecasting.missing import fill, first_complete
-from apps.forecasting.series import Columns, Series, SeriesSet
+from apps.forecasting.series import Columns, Keys, Series, SeriesSet
 from apps.forecasting.table_files import read_names, read_table
-from apps.forecasting.tables import find_keys, read_rows
+from apps.forecasting.tables import read_rows
 from common.errors import UserError
 from common.spelling import did_you_mean
-
-# Where no column of times is named and none is `ds`, which other tables, those of public sets among them, call theirs.
-_TIMES = ("time", "date", "Date Time", "timestamp")
 
 
 def read_history(
     path: str,
     columns: Columns,
     frequency: str | None,
-    identifiers: str | None = None,
-    time: str | None = None,
+    named: Keys | None = None,
+    trained: Keys | None = None,
     missing: str = "error",
 ) -> tuple[SeriesSet, tuple[str, ...]]:
     """Reads the rows that forecasts start from.
@@ -37,8 +36,8 @@ def read_history(
         path: CSV, TSV or Parquet; columns that the model does not know are left aside.
         columns: those of training; all must be there.
         frequency: that of training; None for data without times, whose rows are steps in the order of the file.
-        identifiers: the column of the names of series; None for `unique_id` where there is one.
-        time: the column of times; None for `ds`, `time`, `date` or `timestamp`.
+        named: the columns of the names of series and of times, as far as the person named them.
+        trained: what they were called in training; see `find_keys` for where a table has neither.
         missing: "error", "interpolate" or "forward".
 
     Returns:
@@ -47,7 +46,7 @@ def read_history(
     Raises:
         UserError: columns or frequency differ from training's, or the table is not as expected.
     """
-    rows, notes = _read(path, columns.names, frequency, identifiers, time, "the model was trained with")
+    rows, keys, notes = _read(path, columns.names, frequency, named, trained, "the model was trained with")
     if frequency is not None:
         _require_frequency(rows, frequency)
     series, _, gaps = on_grid(rows, frequency, strict=missing == "error")
@@ -61,12 +60,12 @@ def read_history(
         filled.append(whole.rows(start, len(whole)))
     count = sum(int(np.isnan(each.values).sum()) for each in series)
     if count:
-        gaps += (f"{count:,} missing values were filled (data.missing is {missing}).",)
-    return SeriesSet(tuple(filled), columns, frequency, str(path)), (*notes, *gaps)
+        gaps += (f"{count:,} missing values were filled ({PREDICTION.missing} {missing}).",)
+    return SeriesSet(tuple(filled), columns, frequency, str(path), keys), (*notes, *gaps)
 
 
 def read_future(
-    path: str, history: SeriesSet, horizon: int, identifiers: str | None = None, time: str | None = None
+    path: str, history: SeriesSet, horizon: int, named: Keys | None = None
 ) -> tuple[tuple[np.ndarray, ...], tuple[str, ...]]:
     """Reads the known covariates of the steps that are forecast.
 
@@ -75,8 +74,7 @@ def read_future(
             other times are left aside. Without times, the first rows are those after the history.
         history: what `read_history` gave.
         horizon: so many steps are forecast.
-        identifiers: as for `read_history`.
-        time: as for `read_history`.
+        named: as for `read_history`; else the columns are called as in the history.
 
     Returns:
         For each series of the history float64 `[horizon, known]`, and notes for the console.
@@ -85,7 +83,8 @@ def read_future(
         UserError: a column, a series, a row or a value that the forecast needs is not there.
     """
     known = history.columns.known
-    rows, notes = _read(path, known, history.frequency, identifiers, time, "the model needs for the time to come")
+    why = "the model needs for the time to come"
+    rows, _, notes = _read(path, known, history.frequency, named, history.keys, why)
     bounds = dict(zip(rows.names, zip(rows.starts[:-1], rows.starts[1:], strict=True), strict=True))
     values = []
     for each in history.series:
@@ -122,8 +121,8 @@ def read_future(
 
 
 def _read(
-    path: str, needed: Sequence[str], frequency: str | None, identifiers: str | None, time: str | None, why: str
-) -> tuple[Rows, tuple[str, ...]]:
+    path: str, needed: Sequence[str], frequency: str | None, named: Keys | None, trained: Keys | None, why: str
+) -> tuple[Rows, Keys, tuple[str, ...]]:
     path = str(path)
     names = read_names(path)
     absent = [name for name in needed if name not in names]
@@ -133,19 +132,18 @@ def _read(
             f"{path} has no column {shown(absent)}, which {why}; its columns are {shown(names)}"
             f"{did_you_mean(absent[0], others)}"
         )
-    identifiers, time = find_keys(names, path, identifiers, time, needed)
+    keys, found = find_keys(names, path, named or Keys(), needed, PREDICTION, trained)
     if frequency is None:
-        time = None
-    elif time is None:
-        time = next((name for name in _TIMES if name in names and name not in needed), None)
-        if time is None:
-            raise UserError(
-                f"{path} has no column of times, and the model was trained on steps of {frequency}; its columns are "
-                f"{shown(names)}, so name one with --data.time or call it ds."
-            )
-    table = read_table(path, text=(time,) if time else (), identifiers=identifiers)
-    rows, notes = read_rows(table, needed, identifiers, time)
-    return rows, (*table.notes, *notes)
+        keys, found = Keys(keys.identifiers), ()
+    elif keys.time is None:
+        raise UserError(
+            f"{path} has no column of times, and the model was trained on steps of {frequency}; its columns are "
+            f"{shown(names)}, so name one with {PREDICTION.time} or call it {TIME_COLUMNS[0]}."
+        )
+    text = (keys.time,) if keys.time else ()
+    table = read_table(path, text=text, identifiers=keys.identifiers, flags=PREDICTION)
+    rows, notes = read_rows(table, needed, keys)
+    return rows, keys, (*table.notes, *found, *notes)
 
 
 def _require_frequency(rows: Rows, frequency: str) -> None:

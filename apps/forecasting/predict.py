@@ -6,14 +6,20 @@ Read by the command line for its help, so what takes time to import is imported 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from apps.forecasting.config import TIME_COLUMNS
 from common.cli_options import Flag
+from common.spelling import listed
 
 FLAGS = (
     Flag("input", "the table of the past: CSV, TSV or Parquet with the columns of training", "FILE", required=True),
     Flag("future", "the table of what is known of the time to come, for models with known covariates", "FILE"),
     Flag("output", "the CSV to write; a picture of the same name is written beside it", "FILE", "forecast.csv"),
-    Flag("time", "the column of times; none = ds, time, date or timestamp", "NAME"),
-    Flag("id", "the column that says which series a row belongs to; none = unique_id if there is one", "NAME"),
+    Flag(
+        "time",
+        f"the column of times; none = as in training, or the first there is of {listed(TIME_COLUMNS, 'and')}",
+        "NAME",
+    ),
+    Flag("id", "the column that says which series a row belongs to; none = as in training, or unique_id", "NAME"),
     Flag(
         "missing",
         "what to do about missing values and rows",
@@ -40,7 +46,7 @@ def predict(model_dir: str, arguments: Sequence[str], flags: Mapping[str, Any]) 
     from apps.forecasting.forecast_files import forecast_csv_path, write_csv, write_picture
     from apps.forecasting.forecasts import forecasts
     from apps.forecasting.histories import read_future, read_history
-    from apps.forecasting.series import Columns
+    from apps.forecasting.series import Columns, Keys
     from common.console import get_console
     from common.errors import UserError
     from common.files import to_json
@@ -50,8 +56,8 @@ def predict(model_dir: str, arguments: Sequence[str], flags: Mapping[str, Any]) 
     model = load(model_dir, "forecasting")
     about = model.metadata
     columns = Columns(**{name: tuple(names) for name, names in about["columns"].items()})
-    keys = {"identifiers": flags["id"], "time": flags["time"]}
-    history, notes = read_history(flags["input"], columns, about["frequency"], **keys, missing=flags["missing"])
+    named, trained = Keys(flags["id"], flags["time"]), Keys(about["id"], about["time"])
+    history, notes = read_history(flags["input"], columns, about["frequency"], named, trained, flags["missing"])
     future = None
     if columns.known:
         if flags["future"] is None:
@@ -59,7 +65,7 @@ def predict(model_dir: str, arguments: Sequence[str], flags: Mapping[str, Any]) 
                 f"the model needs {', '.join(columns.known)} of the {about['horizon']} steps to come; "
                 "give a table of them with --future FILE"
             )
-        future, more = read_future(flags["future"], history, about["horizon"], **keys)
+        future, more = read_future(flags["future"], history, about["horizon"], named)
         notes += more
     elif flags["future"] is not None:
         raise UserError("the model knows no covariates of the time to come, so leave --future out")
@@ -69,7 +75,7 @@ def predict(model_dir: str, arguments: Sequence[str], flags: Mapping[str, Any]) 
 
     found = forecasts(model, history, future)
     picture = path.with_suffix(".png")
-    write_csv(found, columns.targets, about["quantiles"], path, flags["id"], flags["time"])
+    write_csv(found, columns.targets, about["quantiles"], path, history.keys)
     write_picture(found, history, columns.targets, about["quantiles"], picture)
     if flags["json"]:
         for each in found:

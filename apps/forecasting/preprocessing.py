@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from apps.forecasting.config import Config
-from apps.forecasting.series import Columns, SeriesSet
+from apps.forecasting.series import Columns, Keys, SeriesSet
 from common.files import reading
 
 # Seconds; a period is shown to the model if steps are shorter than half of it, and the training data hold it twice.
@@ -51,6 +51,7 @@ class Preprocessor(tf.Module):
         self.teacher = teacher
         self.counts = counts
         self.columns = Columns(())
+        self.keys = Keys()
         self.frequency: str | None = None
         self.periods: tuple[int, ...] = ()
 
@@ -77,6 +78,7 @@ class Preprocessor(tf.Module):
             # All series have the same frequency, so some steps of one of them tell.
             step = float(np.median(np.diff(max(seconds, key=len)[:_CHUNK])))
             periods = tuple(period for period in PERIODS.values() if 2 * step < period and 2 * period <= span)
+        self.keys = train.keys
         self._set(train.columns, train.frequency, periods, mean, np.where(constant, 1.0, std))
 
     def _set(self, columns, frequency, periods, mean, std):
@@ -157,6 +159,7 @@ class Preprocessor(tf.Module):
             "teacher": self.teacher,
             "counts": self.counts,
             "columns": {"targets": columns.targets, "past": columns.past, "known": columns.known},
+            "keys": {"identifiers": self.keys.identifiers, "time": self.keys.time},
             "frequency": self.frequency,
             "periods": self.periods,
             "mean": self.mean.tolist(),
@@ -181,7 +184,9 @@ class Preprocessor(tf.Module):
             ]
             preprocessor = cls(*arguments)
             columns = Columns(**{name: tuple(names) for name, names in content["columns"].items()})
+            keys = Keys(**content["keys"])
             learned = [content[name] for name in ("frequency", "periods", "mean", "std")]
+        preprocessor.keys = keys
         preprocessor._set(columns, *learned)
         return preprocessor
 

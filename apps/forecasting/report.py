@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+from matplotlib.colors import to_rgb
 
 from common.errors import UserError
 from common.figures import save_figure
@@ -96,14 +97,20 @@ def draw_forecast(axes, past, forecast, levels, truth=None) -> None:
     times, values, quantiles = forecast
     axes.plot(*past, color=GREY, linewidth=1, label="past")
     count = len(levels)
+    shades = np.linspace(0.2, 0.5, max(2, count // 2))  # opaque, so that the legend shows what the picture does
     for index in range(count // 2):
         low, high = quantiles[:, index], quantiles[:, count - 1 - index]
         label = f"{levels[count - 1 - index] - levels[index]:.0%} interval"
-        axes.fill_between(times, low, high, color=BLUE, alpha=0.2, linewidth=0, label=label)
+        axes.fill_between(times, low, high, color=_paler(BLUE, shades[index]), linewidth=0, label=label)
     if truth is not None:
         axes.plot(times, truth, color="black", linewidth=1, label="truth")
     axes.plot(times, values, color=BLUE, linewidth=1.5, linestyle="--", label="forecast")
     axes.grid(alpha=0.3)
+
+
+def _paler(color, share):
+    """A colour of which so much is left, the rest is white: RGB, float `[3]`."""
+    return share * np.array(to_rgb(color)) + (1 - share)
 
 
 def draw_error_by_step(kept: dict[str, np.ndarray], title: str):

@@ -6,7 +6,7 @@ What the readers (`tables`, `dataset`) give, `data.load_splits` divides, and eve
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -31,6 +31,14 @@ class Columns:
 
     def __len__(self) -> int:
         return len(self.names)
+
+
+@dataclass(frozen=True)
+class Keys:
+    """The columns of a table that say which series a row belongs to, and when it was; None where there is none."""
+
+    identifiers: str | None = None
+    time: str | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,12 +83,14 @@ class SeriesSet:
         columns: what is measured.
         frequency: length of a step as a pandas offset, such as "h", "15min", "D" or "MS"; None for data without times.
         origin: for people, where the data come from: a file, or "pvlib greensboro (bundled)".
+        keys: the columns of a person's table beside those of numbers.
     """
 
     series: tuple[Series, ...]
     columns: Columns
     frequency: str | None
     origin: str
+    keys: Keys = field(default_factory=Keys)
 
     def __len__(self) -> int:
         """Rows of all series together that are not context."""
@@ -101,6 +111,8 @@ class SeriesSplits:
         test: looked at once; its series begin with rows of validation as context.
         cache: the folder in which the prepared data lie for the next run; None where nothing is prepared.
         notes: sentences for the console, such as how many values were missing and how they were filled.
+        available: rows without `data.limit`; None if it left out none.
+        unit: what is counted.
     """
 
     train: SeriesSet
@@ -108,6 +120,8 @@ class SeriesSplits:
     test: SeriesSet
     cache: str | None = None
     notes: tuple[str, ...] = ()
+    available: tuple[int, ...] | None = None
+    unit: str = "rows"
 
     def describe(self) -> dict[str, str]:
         """What a person wants to know first, name to text."""
@@ -117,6 +131,8 @@ class SeriesSplits:
             rows[name] = f"{len(part):,} rows{_period(part)} from {part.origin}"
         columns = self.train.columns
         rows["series"] = f"{len(self.train.series):,}"
+        if self.train.keys.time is not None:
+            rows["times"] = f"{self.train.keys.time}, steps of {self.train.frequency or 'one'}"
         rows["targets"] = _listed(columns.targets)
         if columns.past:
             rows["covariates, past"] = _listed(columns.past)

@@ -81,6 +81,8 @@ def metadata(model, preprocessor):
         "horizon": preprocessor.horizon,
         "quantiles": list(preprocessor.quantiles),
         "columns": {"targets": list(columns.targets), "past": list(columns.past), "known": list(columns.known)},
+        "id": preprocessor.keys.identifiers,
+        "time": preprocessor.keys.time,
         "frequency": preprocessor.frequency,
         "calendar": bool(preprocessor.periods),
     }

@@ -12,12 +12,13 @@ import itertools
 import re
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
 from apps.forecasting.columns import shown
+from apps.forecasting.keys import TRAINING, Flags
 from common.data.text_files import decoded_lines, open_bytes
 from common.errors import UserError
 
@@ -45,12 +46,14 @@ class Table:
             numbers, missing values are NaN.
         delimiter: between the fields of a line; None for Parquet.
         notes: sentences for the console.
+        flags: of the verb that reads it, for advice.
     """
 
     path: str
     frame: pd.DataFrame
     delimiter: str | None
     notes: tuple[str, ...] = ()
+    flags: Flags = TRAINING
 
     def place(self, row: int) -> str:
         """Where a row stands, for a person: "sales.csv, line 17". Reads the file up to there."""
@@ -72,7 +75,7 @@ def read_names(path: str) -> list[str]:
     return [name for name in _header(path)[0] if name]
 
 
-def read_table(path: str, text: tuple[str, ...] = (), identifiers: str | None = None) -> Table:
+def read_table(path: str, text: tuple[str, ...] = (), identifiers: str | None = None, flags: Flags = TRAINING) -> Table:
     """Reads all rows of a table.
 
     The fields of a CSV are separated by commas, semicolons or tabs, whichever the first line has most of; behind
@@ -82,6 +85,7 @@ def read_table(path: str, text: tuple[str, ...] = (), identifiers: str | None = 
         path: .csv, .tsv (.gz too), .parquet or .pq.
         text: columns that are read as text whatever they look like.
         identifiers: a column of names, read as a category; "NA" is a name like any other.
+        flags: of the verb that reads it.
 
     Raises:
         UserError: no such file, another kind of file, not UTF-8, no header, no rows, two columns of one name, a row with
@@ -96,7 +100,7 @@ def read_table(path: str, text: tuple[str, ...] = (), identifiers: str | None = 
         table = _read_csv(path, text, identifiers)
     if not len(table.frame):
         raise UserError(f"{path} has names of columns and no rows below them; give a table with measurements.")
-    return table
+    return replace(table, flags=flags)
 
 
 @contextlib.contextmanager

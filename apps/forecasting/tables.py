@@ -10,15 +10,17 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from apps.forecasting.columns import choose_columns, require_column, shown
+from apps.forecasting.columns import choose_columns, shown
+from apps.forecasting.config import ROWS
 from apps.forecasting.frequency import read_frequency
 from apps.forecasting.grid import Rows, is_clock_change, of_series, on_grid, written
-from apps.forecasting.series import Columns, SeriesSet
+from apps.forecasting.keys import TRAINING, find_keys
+from apps.forecasting.series import Columns, Keys, SeriesSet
 from apps.forecasting.table_files import Table, read_names, read_table, share_of_numbers, to_numbers
-from apps.forecasting.times import Times, read_times
+from apps.forecasting.times import Times, looks_like_times, read_times
 from common.errors import UserError
 
-ID, TIME, TARGET = "unique_id", "ds", "y"  # of a long table, by the convention of the Nixtla libraries
+TARGET = "y"  # of a long table, by the convention of the Nixtla libraries
 _MOSTLY = 0.5  # share of numbers from which on the rest of a column are mistakes, not its kind
 
 
@@ -38,41 +40,20 @@ def read_series(path: str, data) -> tuple[SeriesSet, tuple[str, ...]]:
     """
     path = str(path)
     names = read_names(path)
-    identifiers, time = find_keys(
-        names, path, data.id, data.time, [*(data.targets or ()), *(data.past or ()), *data.known]
-    )
-    table = read_table(path, text=(time,) if time else (), identifiers=identifiers)
-    columns, notes = _columns(table, data, identifiers, time)
-    rows, more = read_rows(table, columns.names, identifiers, time)
-    frequency = read_frequency(data.frequency) if data.frequency else None
+    taken = [*(data.targets or ()), *(data.past or ()), *data.known]
+    keys, found = find_keys(names, path, Keys(data.id, data.time), taken, TRAINING)
+    table = read_table(path, text=(keys.time,) if keys.time else (), identifiers=keys.identifiers)
+    columns, notes = _columns(table, data, keys)
+    if data.frequency == ROWS:  # its times are left aside
+        keys, found = Keys(keys.identifiers), ()
+    rows, more = read_rows(table, columns.names, keys)
+    frequency = read_frequency(data.frequency) if keys.time and data.frequency else None
     series, frequency, gaps = on_grid(rows, frequency, strict=data.missing == "error")
-    return SeriesSet(series, columns, frequency, path), (*table.notes, *notes, *more, *gaps)
+    return SeriesSet(series, columns, frequency, path, keys), (*table.notes, *found, *notes, *more, *gaps)
 
 
-def find_keys(
-    names: Sequence[str], path: str, identifiers: str | None, time: str | None, taken: Sequence[str]
-) -> tuple[str | None, str | None]:
-    """The columns of identifiers and of times: as configured, or `unique_id` and `ds` where they are there.
-
-    Args:
-        names: of all columns.
-        path: the table.
-        identifiers: as configured.
-        time: as configured.
-        taken: columns that have another role.
-
-    Raises:
-        UserError: a column that is not there.
-    """
-    for option, name in (("data.id", identifiers), ("data.time", time)):
-        if name is not None:
-            require_column(name, names, path, option)
-    free = set(names) - set(taken)
-    return identifiers or (ID if ID in free else None), time or (TIME if TIME in free else None)
-
-
-def _columns(table: Table, data, identifiers: str | None, time: str | None) -> tuple[Columns, list[str]]:
-    available = [name for name in table.frame if name not in (identifiers, time)]
+def _columns(table: Table, data, keys: Keys) -> tuple[Columns, list[str]]:
+    available = [name for name in table.frame if name not in (keys.identifiers, keys.time)]
     notes = []
     if data.targets is not None:
         default = ()
@@ -87,16 +68,19 @@ def _columns(table: Table, data, identifiers: str | None, time: str | None) -> t
         default = tuple(name for name, share in shares.items() if share > _MOSTLY)
         unused = [name for name in shares if name not in default]
         if unused:
+            notes.append(f"Not columns of numbers, and not used: {shown(unused)}.")
+    columns = choose_columns(available, data, default, table.path)
+    if keys.time is None and data.frequency != ROWS:
+        like = [name for name in available if name not in columns.names and looks_like_times(table, name)]
+        if like:
             notes.append(
-                f"Not columns of numbers, and not used: {shown(unused)}."
-                + ("" if time else " If one of them holds the times, name it with --data.time.")
+                f"Rows are counted as steps, without a calendar, although the column {like[0]!r} looks like times; name it "
+                f"with {table.flags.time}."
             )
-    return choose_columns(available, data, default, table.path), notes
+    return columns, notes
 
 
-def read_rows(
-    table: Table, columns: Sequence[str], identifiers: str | None, time: str | None
-) -> tuple[Rows, tuple[str, ...]]:
+def read_rows(table: Table, columns: Sequence[str], keys: Keys) -> tuple[Rows, tuple[str, ...]]:
     """The rows of a table in order, and notes.
 
     Raises:
@@ -105,14 +89,14 @@ def read_rows(
     values = np.empty((len(table.frame), len(columns)))
     for place, name in enumerate(columns):
         values[:, place] = to_numbers(table, name)
-    times = read_times(table, time) if time else Times(np.zeros(len(values), "datetime64[s]"), are_steps=True)
+    times = read_times(table, keys.time) if keys.time else Times(np.zeros(len(values), "datetime64[s]"), are_steps=True)
     notes = list(times.notes)
-    names, codes = _identified(table, identifiers)
+    names, codes = _identified(table, keys.identifiers)
     counts = np.bincount(codes, minlength=len(names))
     starts = np.concatenate([[0], np.cumsum(counts)])
     order = np.argsort(codes, kind="stable")
-    stamps = times.values[order] if time else None
-    if time:
+    stamps = times.values[order] if keys.time else None
+    if keys.time:
         backward = (np.diff(stamps).astype(np.int64) < 0) & (np.diff(codes[order]) == 0)
         if backward.any():
             order = np.lexsort((times.values, codes))
@@ -154,7 +138,7 @@ def _refuse_doubles(table, stamps, codes, order, names, times: Times) -> None:
             "it looks like the end of daylight saving time, so convert the times to UTC or add their offset (+02:00)"
         )
     else:
-        advice = "keep one of the rows, or name the column that tells series apart with --data.id"
+        advice = f"keep one of the rows, or name the column that tells series apart with {table.flags.id}"
     raise UserError(
         f"{table.place(first)} and {table.place(second).rpartition(', ')[2]} have the same time "
         f"{written(stamps[row], times.are_steps)}{of_series(names[codes[row]])}, as {int(doubled.sum()):,} rows in all have; "

@@ -11,6 +11,7 @@ import pandas as pd
 from apps.forecasting.table_files import Table
 from common.errors import UserError
 
+_LOOKED_AT = 100  # rows, to see what a column is
 _CHUNK = 1_000_000  # texts that are parsed at once: pandas makes a Python string of each
 _ZONE = re.compile(r".*[T ]\d\d?(:\d\d.*)?(Z|[+-]\d\d?(:?\d\d)?)")
 _ISO = re.compile(r"\d{4}-\d{1,2}.*")
@@ -70,6 +71,23 @@ def read_times(table: Table, name: str) -> Times:
             raise _unreadable(table, name, int(wrong.argmax()), f"a number like {first!r} above it")
         return _from_numbers(numbers.to_numpy(), table, name)
     return _from_texts(column, first, table, name)
+
+
+def looks_like_times(table: Table, name: str) -> bool:
+    """Whether the first rows of a column could be times with a calendar; numbers have to ascend."""
+    column = table.frame[name].head(_LOOKED_AT)
+    if not len(column) or column.isna().any():
+        return False
+    if pd.api.types.is_datetime64_any_dtype(column):
+        return True
+    if not pd.api.types.is_numeric_dtype(column):
+        first = str(column.iloc[0]).strip()
+        return bool(_ISO.fullmatch(first)) or any(_fits(first, day + clock) for day in _DAYS for clock in _CLOCKS)
+    try:
+        times = _from_numbers(column.to_numpy(), table, name)
+    except UserError:
+        return False
+    return not times.are_steps and len(column) > 1 and bool((np.diff(times.values).astype(np.int64) > 0).all())
 
 
 def _from_texts(column: pd.Series, first: str, table: Table, name: str) -> Times:
@@ -138,7 +156,7 @@ def _whole_seconds(column: pd.Series, table: Table, name: str, start: int = 0) -
         row = int(wrong.argmax())
         raise UserError(
             f"{table.place(start + row)}, column {name!r}: {exact[row]} has a fraction of a second, and times are read in "
-            "whole seconds; round them, or leave out data.time to count rows as steps."
+            f"whole seconds; round them{table.flags.or_rows_as_steps}."
         )
     return Times(values, notes=notes)
 
@@ -152,7 +170,7 @@ def _from_numbers(numbers: np.ndarray, table: Table, name: str) -> Times:
         row = int((whole != numbers).argmax())
         raise UserError(
             f"{table.place(row)}, column {name!r}: {numbers[row]} is neither a date nor a whole number; write times like "
-            "2024-01-31 14:00, or leave out data.time to count rows as steps."
+            f"2024-01-31 14:00{table.flags.or_rows_as_steps}."
         )
     low, high = int(whole.min()), int(whole.max())
     for start, end, per_second, unit in _EPOCHS:

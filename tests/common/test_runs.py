@@ -140,3 +140,10 @@ def test_only_finished_pictures_count(tmp_path, config):
         (run.pictures_path / name).write_text("")
     assert [p.name for p in run.pictures()] == ["a.png", "b.png"]
     assert [run.metrics_path(s).name for s in ("test", "train")] == ["metrics.json", "metrics-train.json"]
+
+
+def test_the_tables_of_a_run_are_those_of_its_evaluation(tmp_path, config):
+    run = create_run(tmp_path, "fake", config, "a")
+    for name in ("history.csv", "errors-test.csv", ".errors-test.csv.tmp", "words.txt"):
+        (run.path / name).write_text("")
+    assert [path.name for path in run.tables()] == ["errors-test.csv"]

@@ -5,10 +5,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from apps.forecasting.config import Config
+from apps.forecasting.config import PRESETS, Config
 from apps.forecasting.data import load_splits
 from apps.forecasting.missing import fill, first_complete
+from common.command import Command
 from common.errors import UserError
+from common.verb_summary import show_splits
 
 PARTS = ("train", "validation", "test")
 
@@ -140,6 +142,16 @@ def test_one_row_and_rows_that_are_fewer_than_asked_for(tmp_path):
 def test_limit_keeps_the_first_rows(tmp_path):
     splits = load_splits(configured(write(tmp_path, {"y": np.arange(500)}), limit=200))
     assert splits.test.series[0].values[-1, 0] == 199
+    assert splits.available == (500,) and splits.unit == "rows"
+    assert load_splits(configured(splits.train.origin, limit=500)).available is None
+
+
+def test_a_limit_that_a_preset_brought_is_told(tmp_path, capsys):
+    """Else a person trains on a part of the table and does not know."""
+    path = write(tmp_path, {"y": np.arange(500)})
+    command = Command("forecasting", "apps.forecasting", Config, PRESETS, "train", {"preset": "tiny"})
+    show_splits(command, load_splits(configured(path, limit=200)))
+    assert "data.limit (preset tiny) keeps 200 of 500 rows" in " ".join(capsys.readouterr().out.split())
 
 
 def test_roles_of_columns(tmp_path):

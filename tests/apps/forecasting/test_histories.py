@@ -1,11 +1,16 @@
 """If these fail, a forecast starts from the wrong rows or columns, or is made with covariates of other times."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
 
+from apps.forecasting.forecast_files import write_csv
+from apps.forecasting.forecasts import Forecast
 from apps.forecasting.histories import read_future, read_history
-from apps.forecasting.series import Columns
+from apps.forecasting.predict import FLAGS
+from apps.forecasting.series import Columns, Keys
 from common.errors import UserError
 
 COLUMNS = Columns(("units",), ("visits",), ("price",))
@@ -51,6 +56,60 @@ def test_columns_that_differ_from_those_of_training(tmp_path):
     assert "'visits' and 'price'" in message and "trained with" in message and "did you mean visit?" in message
     path = write(tmp_path, {"units": [1], "visits": [2], "price": [3]})
     assert "no column of times" in error(read_history, path, COLUMNS, "D")
+
+
+def test_columns_are_called_as_in_training_unless_the_person_says_otherwise(tmp_path):
+    """A model that was trained with --data.id store --data.time day needs no flags."""
+    columns = Columns(("y",), (), ("price",))
+    past = {"store": ["a", "b"], "day": ["2024-01-01"] * 2, "y": [1, 2], "price": [3, 4]}
+    path = write(tmp_path, past)
+    trained = Keys("store", "day")
+    whole, notes = read_history(path, columns, "D", trained=trained)
+    assert whole.keys == trained and [each.name for each in whole.series] == ["a", "b"] and notes == ()
+    ahead = {"store": ["b", "a"], "day": ["2024-01-02"] * 2, "price": [5, 6]}
+    assert [each.item() for each in read_future(write(tmp_path, ahead, "f.csv"), whole, 1)[0]] == [6, 5]
+    other = write(tmp_path, {"shop": ["a"], "date": ["2024-01-01"], "y": [1], "price": [3]}, "o.csv")
+    whole, notes = read_history(other, columns, "D", Keys(identifiers="shop"), trained)
+    assert whole.keys == Keys("shop", "date") and len(notes) == 1 and "'date'" in notes[0]
+    assert "--id names" in error(read_history, other, columns, "D", Keys(identifiers="sohp"), trained)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"ds": ["2024-01-01", "2024-01-02", "2024-01-05"]},
+        {"ds": ["2024-01-01", "2024-01-02", "2024-01-02"]},
+        {"ds": ["2024-01-01", "2024-01-02", "2024-01-02 07:13"]},
+        {"ds": ["2024-01-01 00:00:00.5", "2024-01-02", "2024-01-03"]},
+        {"ds": ["0.5", "1.5", "2.5"]},
+        {"units": [1, np.nan, 3]},
+        {"units": [1, "", 3], "missing": "forward"},
+    ],
+)
+def test_advice_is_what_predict_takes(tmp_path, changes):
+    """`predict` refuses --data.time, --data.missing and the like, whose names training gives."""
+    missing = changes.pop("missing", "error")
+    path = history(tmp_path, 3, **changes)
+    try:
+        said = " ".join(read_history(path, COLUMNS, "D", missing=missing)[1])
+    except UserError as found:
+        said = str(found)
+    assert said and "data." not in said
+    flags = {f"--{flag.name}" for flag in FLAGS}
+    assert set(re.findall(r"--[\w.]*\w", said)) <= flags
+
+
+def test_no_column_of_times_names_the_flag_of_predict(tmp_path):
+    message = error(read_history, write(tmp_path, {"units": [1], "visits": [2], "price": [3]}), COLUMNS, "D")
+    assert "with --time or call it ds" in message
+
+
+def test_the_forecast_has_the_names_of_the_history(tmp_path):
+    times = np.array(["2024-01-03"], "datetime64[s]")
+    forecast = Forecast("a", ["2024-01-03"], times, np.ones((1, 1)), np.ones((1, 1, 1)))
+    for keys, header in ((Keys("store", "day"), "store,day,y,y_q0.5"), (Keys(), "unique_id,ds,y,y_q0.5")):
+        write_csv([forecast], ["y"], [0.5], tmp_path / "f.csv", keys)
+        assert (tmp_path / "f.csv").read_text().splitlines()[0] == header
 
 
 def test_another_frequency_than_that_of_training(tmp_path):

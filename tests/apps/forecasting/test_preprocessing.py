@@ -1,10 +1,14 @@
 """Standardised by the training rows alone, with the calendar where it helps, and back."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from apps.forecasting import preprocessing
 from apps.forecasting.preprocessing import PERIODS, Preprocessor
+from apps.forecasting.series import Keys
+from apps.forecasting.serving import metadata
 from common.errors import UserError
 from tests.apps.forecasting.made_series import adapted, configured, waves
 
@@ -77,9 +81,10 @@ def test_counts_go_in_as_they_are():
 
 
 def test_what_is_saved_is_what_is_loaded(tmp_path):
-    preprocessor = adapted(configured(), waves())
+    preprocessor = adapted(configured(), replace(waves(), keys=Keys("store", "day")))
     preprocessor.save(tmp_path)
     loaded = Preprocessor.load(tmp_path)
+    assert (metadata(None, loaded)["id"], metadata(None, loaded)["time"]) == ("store", "day")
     assert loaded.columns == preprocessor.columns and loaded.periods == preprocessor.periods
     values = waves(seed=5).series[0].values.astype(np.float32)
     np.testing.assert_array_equal(loaded.standardise(values), preprocessor.standardise(values))

@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from apps.forecasting.config import Config
+from apps.forecasting.config import TIME_COLUMNS, Config
+from apps.forecasting.series import Keys
 from apps.forecasting.tables import read_series
 from common.errors import UserError
 
@@ -148,8 +149,40 @@ def test_unsorted_rows_are_sorted_with_a_word(tmp_path):
 
 
 def test_columns_of_text_are_told(tmp_path):
-    _, notes = read(write(tmp_path, "date,remark,a\n2024-01-01,x,1\n2024-01-02,y,2\n"))
-    assert "'date' and 'remark'" in notes[0] and "--data.time" in notes[0]
+    _, notes = read(write(tmp_path, "remark,a\nx,1\ny,2\n"))
+    assert len(notes) == 1 and "not used: 'remark'" in notes[0]
+
+
+@pytest.mark.parametrize("name", TIME_COLUMNS)
+def test_times_are_found_by_name_with_a_word(tmp_path, name):
+    path = write(tmp_path, table(hourly(3), [1, 2, 3], header=[name, "a"]))
+    whole, notes = read(path)
+    assert whole.frequency == "h" and whole.columns.targets == ("a",) and whole.keys == Keys(None, name)
+    assert len(notes) == (name != "ds") and all(f"'{name}'" in note and "--data.time" in note for note in notes)
+    assert read(path, time=name)[1] == ()
+    whole, notes = read(path, frequency="rows")
+    assert whole.frequency is None and whole.series[0].times is None and whole.keys == Keys() and notes == ()
+
+
+def test_the_first_of_the_names_is_taken_and_no_column_with_another_role(tmp_path):
+    path = write(tmp_path, table([5, 7, 6], hourly(3), [1, 2, 3], header=["time", "date", "a"]))
+    assert read(path, targets=["a"], past=["time"])[0].keys.time == "date"
+    path = write(tmp_path, table(hourly(3), hourly(3), [1, 2, 3], header=["date", "ds", "a"]))
+    assert read(path)[0].keys.time == "ds"
+
+
+@pytest.mark.parametrize(
+    "times", [hourly(3), ["01/02/2024", "02/02/2024", "03/02/2024"], [20240131, 20240201, 20240202]]
+)
+def test_times_under_another_name_do_not_go_unnoticed(tmp_path, times):
+    """Else a model without a calendar is trained, and its forecast has no dates."""
+    path = write(tmp_path, table(times, [1, 2, 3], header=["when", "y"]))
+    whole, notes = read(path)
+    assert whole.frequency is None
+    assert any("counted as steps" in note and "'when'" in note and "--data.time" in note for note in notes)
+    assert not any("'when' looks" in note for note in read(path, frequency="rows")[1])
+    numbers = write(tmp_path, table([7, 9, 8], [1, 2, 3], header=["visits", "y"]))
+    assert not any("steps" in note for note in read(numbers)[1])
 
 
 def test_text_in_a_numeric_column(tmp_path):
