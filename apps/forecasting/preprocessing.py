@@ -15,9 +15,43 @@ from apps.forecasting.config import Config
 from apps.forecasting.series import Columns, Keys, SeriesSet
 from common.files import reading
 
-# Seconds; a period is shown to the model if steps are shorter than half of it, and the training data hold it twice.
+FEW_CYCLES = 14
+_LINE = 16.0  # times the power beside it; noise is hardly ever so high
+_MOST_ROWS = 100_000  # that a period is looked for in
+# Seconds; a period is shown to the model if steps are shorter than half of it, the training rows hold it twice, and show it.
 PERIODS = {"day": 86_400, "week": 604_800, "year": 31_556_952}
 _CHUNK = 65_536  # rows that are computed with at a time, so that nothing as large as the table is made
+
+
+def repeats(values: np.ndarray, steps: float) -> bool:
+    """Whether some column repeats after so many steps: a line in its spectrum, well above the frequencies beside it.
+
+    Of less than `FEW_CYCLES` repetitions nothing can be told, and they count as one.
+
+    Args:
+        values: float `[time, columns]`.
+        steps: of the period, above 2.
+    """
+    count = min(len(values), _MOST_ROWS)
+    cycles = count / steps
+    if cycles < FEW_CYCLES:
+        return True
+    window = np.hanning(count)[:, None]
+    values = (values[-count:] - values[-count:].mean(axis=0)) * window
+    time = np.arange(count)
+
+    def power(frequencies):  # cycles in all rows -> [frequencies, columns]
+        waves = np.exp(-2j * np.pi / count * np.outer(frequencies, time))
+        return np.square(np.abs(waves @ values))
+
+    beside = np.array([*range(-10, -2), *range(3, 11)])  # the window blurs a line by two
+    for harmonic in (1, 2, 3):
+        if harmonic * cycles > count / 2 - 11:
+            break
+        line, floor = power([harmonic * cycles]), np.median(power(harmonic * cycles + beside), axis=0)
+        if (line[0] > _LINE * floor + 1e-12).any():
+            return True
+    return False
 
 
 class Preprocessor(tf.Module):
@@ -77,7 +111,9 @@ class Preprocessor(tf.Module):
             span = max(each[-1] - each[0] for each in seconds)
             # All series have the same frequency, so some steps of one of them tell.
             step = float(np.median(np.diff(max(seconds, key=len)[:_CHUNK])))
-            periods = tuple(period for period in PERIODS.values() if 2 * step < period and 2 * period <= span)
+            held = [period for period in PERIODS.values() if 2 * step < period and 2 * period <= span]
+            longest = max(train.series, key=lambda each: len(each.values)).values[:, : len(train.columns.targets)]
+            periods = tuple(period for period in held if repeats(longest, period / step))
         self.keys = train.keys
         self._set(train.columns, train.frequency, periods, mean, np.where(constant, 1.0, std))
 
