@@ -12,11 +12,10 @@ import numpy as np
 import tensorflow as tf
 
 from apps.forecasting.config import Config
+from apps.forecasting.frequency import PERIODS
+from apps.forecasting.season import find_season
 from apps.forecasting.series import Columns, Keys, SeriesSet
 from common.files import reading
-
-# Seconds; a period is shown to the model if steps are shorter than half of it, and the training data hold it twice.
-PERIODS = {"day": 86_400, "week": 604_800, "year": 31_556_952}
 
 
 class Preprocessor(tf.Module):
@@ -28,6 +27,7 @@ class Preprocessor(tf.Module):
         quantiles: the levels of the forecast quantiles.
         teacher: whether the network reads the true values of the horizon while it trains (deepar).
         counts: whether targets go in as they are, because the network is to know that they are counts.
+        season: steps after which the data repeat; None to find it in the training rows.
 
     Call arguments:
         history: float32 `[batch, time, columns]`, raw, in the order of `columns.names`.
@@ -40,7 +40,14 @@ class Preprocessor(tf.Module):
     """
 
     def __init__(
-        self, calendar: bool, look_back: int, horizon: int, quantiles, teacher: bool = False, counts: bool = False
+        self,
+        calendar: bool,
+        look_back: int,
+        horizon: int,
+        quantiles,
+        teacher: bool = False,
+        counts: bool = False,
+        season: int | None = None,
     ):
         super().__init__(name="preprocessor")
         self.calendar = calendar
@@ -49,6 +56,7 @@ class Preprocessor(tf.Module):
         self.quantiles = tuple(quantiles)
         self.teacher = teacher
         self.counts = counts
+        self.season = season
         self.columns = Columns(())
         self.keys = Keys()
         self.frequency: str | None = None
@@ -60,10 +68,11 @@ class Preprocessor(tf.Module):
         model = config.model
         teacher = model.kind == "deepar"
         counts = teacher and model.likelihood == "negative_binomial"
-        return cls(model.calendar, model.look_back, model.horizon, model.quantiles, teacher, counts)
+        return cls(model.calendar, model.look_back, model.horizon, model.quantiles, teacher, counts, config.data.season)
 
     def adapt(self, train: SeriesSet) -> None:
-        """Learns mean and standard deviation of each column, and which periods of the calendar help, from the training rows.
+        """Learns mean and standard deviation of each column, the season, and which periods of the calendar help, from the
+        training rows. A period is shown to the model if steps are shorter than half of it, and these rows hold it twice.
 
         A column that never changes keeps its value as mean, and 1 as standard deviation.
         """
@@ -78,6 +87,7 @@ class Preprocessor(tf.Module):
             step = float(np.median(np.concatenate([np.diff(each) for each in seconds])))
             periods = tuple(period for period in PERIODS.values() if 2 * step < period and 2 * period <= span)
         self.keys = train.keys
+        self.season = self.season or find_season(train)
         self._set(train.columns, train.frequency, periods, mean, np.where(constant, 1.0, std))
 
     def _set(self, columns, frequency, periods, mean, std):
@@ -157,6 +167,7 @@ class Preprocessor(tf.Module):
             "quantiles": self.quantiles,
             "teacher": self.teacher,
             "counts": self.counts,
+            "season": self.season,
             "columns": {"targets": columns.targets, "past": columns.past, "known": columns.known},
             "keys": {"identifiers": self.keys.identifiers, "time": self.keys.time},
             "frequency": self.frequency,
@@ -179,7 +190,8 @@ class Preprocessor(tf.Module):
         with reading(path, "put it back from a copy, or train a new run"):
             content = json.loads(path.read_text(encoding="utf-8"))
             arguments = [
-                content[name] for name in ("calendar", "look_back", "horizon", "quantiles", "teacher", "counts")
+                content[name]
+                for name in ("calendar", "look_back", "horizon", "quantiles", "teacher", "counts", "season")
             ]
             preprocessor = cls(*arguments)
             columns = Columns(**{name: tuple(names) for name, names in content["columns"].items()})

@@ -5,7 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from apps.forecasting.preprocessing import PERIODS, Preprocessor
+from apps.forecasting.frequency import PERIODS
+from apps.forecasting.preprocessing import Preprocessor
 from apps.forecasting.series import Keys
 from apps.forecasting.serving import metadata
 from common.errors import UserError
