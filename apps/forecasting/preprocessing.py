@@ -67,8 +67,9 @@ class Preprocessor(tf.Module):
         """The preprocessor of an application's configuration, not adapted yet."""
         model = config.model
         teacher = model.kind == "deepar"
-        counts = teacher and model.likelihood == "negative_binomial"
-        return cls(model.calendar, model.look_back, model.horizon, model.quantiles, teacher, counts, config.data.season)
+        return cls(
+            model.calendar, model.look_back, model.horizon, model.quantiles, teacher, model.counts, config.data.season
+        )
 
     def adapt(self, train: SeriesSet) -> None:
         """Learns mean and standard deviation of each column, the season, and which periods of the calendar help, from the
