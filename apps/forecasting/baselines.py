@@ -7,13 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import linalg
 
-from apps.forecasting.preprocessing import PERIODS
-from apps.forecasting.series import Series, SeriesSet
+from apps.forecasting.series import SeriesSet
 from apps.forecasting.windows import Windows
 
 _MOST_WINDOWS = 50_000  # that the linear map is fitted to; more change nothing
-_LEAST_CORRELATION = 0.2  # of a season with itself
-_LONGEST_SEASON = 20_000  # steps that are searched
 _RIDGE = 1e-4  # of the mean square of the inputs
 
 
@@ -23,11 +20,54 @@ def last_value(history, horizon):
 
 
 def seasonal_naive(history, horizon, season):
-    """Repeats the last season; one that is longer than the look-back cannot be seen, so the last value is repeated."""
+    """Repeats the last season; one that is longer than the look-back cannot be seen, so the last value is repeated.
+
+    See `SeasonsBefore` for rows before the look-back.
+    """
     if season > history.shape[1]:
         return last_value(history, horizon)
     steps = history.shape[1] - season + np.arange(horizon) % season
     return history[:, steps]
+
+
+class SeasonsBefore:
+    """Repeats the last season where it is longer than the look-back, from the rows before that, as far as there are any.
+
+    Args:
+        series: the series of a split.
+        windows: of these series.
+        season: steps.
+
+    Call arguments:
+        history: float `[windows, look_back, targets]`, whose last value is repeated where a season before is not there.
+        indices: which windows these are, int `[windows]`.
+
+    Returns:
+        float `[windows, horizon, targets]`.
+
+    Attributes:
+        unseen: windows with less than a season before them.
+    """
+
+    def __init__(self, series: SeriesSet, windows: Windows, season: int):
+        self.season, self.horizon = season, windows.horizon
+        targets = len(series.columns.targets)
+        rows, origins, firsts, start = [], [], [], 0
+        for each, count in zip(series.series, windows.counts, strict=True):
+            before = each.values[:0] if each.earlier is None else each.earlier[-season:]
+            rows.append(np.concatenate([before, each.values])[:, :targets])
+            first = start + len(before) + max(windows.look_back, each.context)
+            origins.append(first + windows.stride * np.arange(count))
+            firsts.append(np.full(count, start))
+            start += len(rows[-1])
+        self._rows, self._origins = np.concatenate(rows), np.concatenate(origins)
+        self._seen = self._origins - season >= np.concatenate(firsts)
+        self.unseen = int((~self._seen).sum())
+
+    def __call__(self, history, indices):
+        steps = self._origins[indices][:, None] - self.season + np.arange(self.horizon) % self.season
+        seen = self._seen[indices][:, None, None]
+        return np.where(seen, self._rows[np.maximum(steps, 0)], last_value(history, self.horizon))
 
 
 def drift(history, horizon):
@@ -88,43 +128,6 @@ def _inputs(history):
     last = history[:, -1:]
     rows = np.moveaxis(history - last, 1, 2).reshape(-1, history.shape[1]).astype(np.float64)
     return np.concatenate([rows, np.ones((len(rows), 1))], axis=1), last
-
-
-def find_season(train: SeriesSet) -> int:
-    """Steps after which the training rows repeat: the highest peak of the autocorrelation of the targets, 1 if there is none."""
-    longest = max(train.series, key=lambda each: len(each.values))
-    values = longest.values[:, : len(train.columns.targets)]
-    steps = np.arange(len(values))
-    most = min(len(values) // 3, _LONGEST_SEASON)
-    if most < 3:
-        return 1
-    total = np.zeros(most + 1)
-    for column in values.T:
-        rest = column - np.polyval(np.polyfit(steps, column, 1), steps)  # a trend is not a season
-        spectrum = np.fft.rfft(rest, 2 * len(rest))
-        correlation = np.fft.irfft(spectrum * np.conj(spectrum))[: most + 1]
-        if correlation[0] > 1e-12 * max(1.0, float(np.square(column).sum())):
-            total += correlation / correlation[0] * len(rest) / (len(rest) - np.arange(most + 1))
-    total /= values.shape[1]
-    peaks = np.flatnonzero((total[1:-1] > total[:-2]) & (total[1:-1] >= total[2:])) + 1
-    peaks = peaks[(total[peaks] > _LEAST_CORRELATION) & (peaks > 1)]
-    if not len(peaks):
-        return 1
-    # Twice a season is one, too, and sometimes a little higher by chance.
-    best = total[peaks].max()
-    season = int(peaks[total[peaks] > best - 0.05 * abs(best)][0])
-    # Few rows move a peak by a step or two; a day does not have 23 hours.
-    near = [steps for steps in _natural_seasons(longest) if abs(season - steps) <= max(1, 0.05 * steps)]
-    return near[0] if near else season
-
-
-def _natural_seasons(series: Series) -> list[int]:
-    """Steps of a day, a week and a year, where they are whole numbers above 1."""
-    if series.times is None or len(series.times) < 2:
-        return []
-    step = int(np.median(np.diff(series.times.astype("datetime64[s]").astype(np.int64))))
-    found = [period / step for period in PERIODS.values()]
-    return [round(steps) for steps in found if steps > 1.5 and abs(steps - round(steps)) < 0.25]
 
 
 def naive_error(train: SeriesSet, season: int) -> np.ndarray:

@@ -222,6 +222,11 @@ class ModelConfig(ConfigModel):
         return self
 
     @property
+    def counts(self) -> bool:
+        """Whether targets are counts, by the distribution that is fitted to them."""
+        return self.kind == "deepar" and self.likelihood == "negative_binomial"
+
+    @property
     def segment_length(self) -> int:
         """Steps of a segment: as set, or the horizon in equal parts of at most 24 steps."""
         return self.segment or math.ceil(self.horizon / math.ceil(self.horizon / LONGEST_SEGMENT))

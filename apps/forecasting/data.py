@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from apps.forecasting.columns import choose_columns
+from apps.forecasting.grid import of_series, written
 from apps.forecasting.series import Series, SeriesSet, SeriesSplits
 from apps.forecasting.splitting import split_in_time
 from common.errors import UserError
@@ -24,7 +25,7 @@ def load_splits(config) -> SeriesSplits:
     are filled as `missing` says, never from a later part.
 
     Args:
-        config: the application's `Config`; only `config.data` and the look-back and horizon of `config.model` are read.
+        config: the application's `Config`; of `config.model` look-back, horizon and what the likelihood allows are read.
 
     Returns:
         The splits. A series whose part of train is shorter than look-back and horizon is left out of all three, with a note.
@@ -39,7 +40,25 @@ def load_splits(config) -> SeriesSplits:
         available = (len(whole),)
         whole = whole.with_series([series.rows(0, data.limit) for series in whole.series])
     splits, more = split_in_time(whole, data, config.model.look_back, config.model.horizon)
+    if config.model.counts:
+        for part in splits.values():
+            _require_counts(part)
     return SeriesSplits(**splits, cache=cache, notes=(*notes, *more), available=available)
+
+
+def _require_counts(part: SeriesSet) -> None:
+    """Raises UserError for a target that no distribution of counts has: its likelihood is NaN."""
+    for series in part.series:
+        values = series.values[:, : len(part.columns.targets)]
+        wrong = (values < 0) | (values != np.floor(values))
+        if wrong.any():
+            row, column = np.argwhere(wrong)[0]
+            when = "" if series.times is None else f" at {written(series.times[row])}"
+            raise UserError(
+                f"{part.origin}: the column {part.columns.targets[column]!r} is {values[row, column]:g}{when}"
+                f"{of_series(series.name)}, but model.likelihood negative_binomial is for counts, whole numbers from 0 on; choose "
+                "gaussian or student_t."
+            )
 
 
 def _load_files(data) -> tuple[SeriesSet, None, tuple[str, ...]]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from apps.forecasting import report
-from apps.forecasting.baselines import LinearMap, drift, find_season, last_value, naive_error, seasonal_naive
+from apps.forecasting.baselines import LinearMap, SeasonsBefore, drift, last_value, naive_error, seasonal_naive
 from apps.forecasting.scores import Scores
 from apps.forecasting.series import SeriesSplits
 from apps.forecasting.windows import Windows
@@ -60,7 +60,7 @@ def evaluate(
         raise UserError(
             f"the {split} split has no {settings.horizon} rows in one piece; choose another --split or give more data"
         ) from error
-    season = config.data.season or find_season(splits.train)
+    season = preprocessor.season
     targets = len(columns.targets)
     mean, std = preprocessor.mean[:targets], preprocessor.std[:targets]
     scale = naive_error(splits.train, season)
@@ -70,18 +70,26 @@ def evaluate(
     training = Windows(splits.train, preprocessor, settings.look_back, settings.horizon, BATCH)
     linear = LinearMap.fit(training, mean, std)
     baselines = {
-        "last_value": lambda history: last_value(history, settings.horizon),
-        "seasonal_naive": lambda history: seasonal_naive(history, settings.horizon, season),
-        "drift": lambda history: drift(history, settings.horizon),
-        "linear": linear,
+        "last_value": lambda history, indices: last_value(history, settings.horizon),
+        "seasonal_naive": lambda history, indices: seasonal_naive(history, settings.horizon, season),
+        "drift": lambda history, indices: drift(history, settings.horizon),
+        "linear": lambda history, indices: linear(history),
     }
+    if season > settings.look_back:
+        baselines["seasonal_naive"] = before = SeasonsBefore(part, windows, season)
+        if before.unseen:
+            get_console().warn(
+                f"the season of {season:,} steps is longer than the look-back, and {before.unseen:,} of {windows.count:,} windows "
+                "have no whole season before them; there seasonal_naive repeats the last value"
+            )
     scores = {name: Scores(std, scale) for name in baselines}
     scores["model"] = Scores(std, scale, preprocessor.quantiles)
     seconds["baselines"] = time.perf_counter() - started
 
     seconds["predict"] = 0.0
     for start in range(0, windows.count, BATCH):
-        raw = windows.raw(np.arange(start, min(start + BATCH, windows.count)))
+        indices = np.arange(start, min(start + BATCH, windows.count))
+        raw = windows.raw(indices)
         truth, history = raw["future"][..., :targets], raw["history"][..., :targets]
         started = time.perf_counter()
         answers = forecast(model, preprocessor, raw)
@@ -93,7 +101,7 @@ def evaluate(
             )
         scores["model"].add(truth, answers["forecast"], answers["quantiles"])
         for name, baseline in baselines.items():
-            scores[name].add(truth, baseline(history))
+            scores[name].add(truth, baseline(history, indices))
 
     # A point forecast has no interval, so nothing is said of its coverage.
     by_baseline = {

@@ -7,6 +7,8 @@ import pandas as pd
 
 from common.errors import UserError
 
+PERIODS = {"day": 86_400, "week": 604_800, "year": 31_556_952}  # seconds
+
 _DAY = 86_400  # seconds
 _UNITS = ((_DAY, "D"), (3_600, "h"), (60, "min"), (1, "s"))
 _WEEKDAYS = ("MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN")

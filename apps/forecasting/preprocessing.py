@@ -12,46 +12,12 @@ import numpy as np
 import tensorflow as tf
 
 from apps.forecasting.config import Config
+from apps.forecasting.frequency import PERIODS
+from apps.forecasting.season import find_season, repeats
 from apps.forecasting.series import Columns, Keys, SeriesSet
 from common.files import reading
 
-FEW_CYCLES = 14
-_LINE = 16.0  # times the power beside it; noise is hardly ever so high
-_MOST_ROWS = 100_000  # that a period is looked for in
-# Seconds; a period is shown to the model if steps are shorter than half of it, the training rows hold it twice, and show it.
-PERIODS = {"day": 86_400, "week": 604_800, "year": 31_556_952}
 _CHUNK = 65_536  # rows that are computed with at a time, so that nothing as large as the table is made
-
-
-def repeats(values: np.ndarray, steps: float) -> bool:
-    """Whether some column repeats after so many steps: a line in its spectrum, well above the frequencies beside it.
-
-    Of less than `FEW_CYCLES` repetitions nothing can be told, and they count as one.
-
-    Args:
-        values: float `[time, columns]`.
-        steps: of the period, above 2.
-    """
-    count = min(len(values), _MOST_ROWS)
-    cycles = count / steps
-    if cycles < FEW_CYCLES:
-        return True
-    window = np.hanning(count)[:, None]
-    values = (values[-count:] - values[-count:].mean(axis=0)) * window
-    time = np.arange(count)
-
-    def power(frequencies):  # cycles in all rows -> [frequencies, columns]
-        waves = np.exp(-2j * np.pi / count * np.outer(frequencies, time))
-        return np.square(np.abs(waves @ values))
-
-    beside = np.array([*range(-10, -2), *range(3, 11)])  # the window blurs a line by two
-    for harmonic in (1, 2, 3):
-        if harmonic * cycles > count / 2 - 11:
-            break
-        line, floor = power([harmonic * cycles]), np.median(power(harmonic * cycles + beside), axis=0)
-        if (line[0] > _LINE * floor + 1e-12).any():
-            return True
-    return False
 
 
 class Preprocessor(tf.Module):
@@ -63,6 +29,7 @@ class Preprocessor(tf.Module):
         quantiles: the levels of the forecast quantiles.
         teacher: whether the network reads the true values of the horizon while it trains (deepar).
         counts: whether targets go in as they are, because the network is to know that they are counts.
+        season: steps after which the data repeat; None to find it in the training rows.
 
     Call arguments:
         history: float32 `[batch, time, columns]`, raw, in the order of `columns.names`.
@@ -75,7 +42,14 @@ class Preprocessor(tf.Module):
     """
 
     def __init__(
-        self, calendar: bool, look_back: int, horizon: int, quantiles, teacher: bool = False, counts: bool = False
+        self,
+        calendar: bool,
+        look_back: int,
+        horizon: int,
+        quantiles,
+        teacher: bool = False,
+        counts: bool = False,
+        season: int | None = None,
     ):
         super().__init__(name="preprocessor")
         self.calendar = calendar
@@ -84,6 +58,7 @@ class Preprocessor(tf.Module):
         self.quantiles = tuple(quantiles)
         self.teacher = teacher
         self.counts = counts
+        self.season = season
         self.columns = Columns(())
         self.keys = Keys()
         self.frequency: str | None = None
@@ -94,11 +69,13 @@ class Preprocessor(tf.Module):
         """The preprocessor of an application's configuration, not adapted yet."""
         model = config.model
         teacher = model.kind == "deepar"
-        counts = teacher and model.likelihood == "negative_binomial"
-        return cls(model.calendar, model.look_back, model.horizon, model.quantiles, teacher, counts)
+        return cls(
+            model.calendar, model.look_back, model.horizon, model.quantiles, teacher, model.counts, config.data.season
+        )
 
     def adapt(self, train: SeriesSet) -> None:
-        """Learns mean and standard deviation of each column, and which periods of the calendar help, from the training rows.
+        """Learns mean and standard deviation of each column, the season, and which periods of the calendar help, from the
+        training rows. A period is shown to the model if steps are shorter than half of it, and these rows hold it twice.
 
         A column that never changes keeps its value as mean, and 1 as standard deviation.
         """
@@ -115,6 +92,7 @@ class Preprocessor(tf.Module):
             longest = max(train.series, key=lambda each: len(each.values)).values[:, : len(train.columns.targets)]
             periods = tuple(period for period in held if repeats(longest, period / step))
         self.keys = train.keys
+        self.season = self.season or find_season(train)
         self._set(train.columns, train.frequency, periods, mean, np.where(constant, 1.0, std))
 
     def _set(self, columns, frequency, periods, mean, std):
@@ -194,6 +172,7 @@ class Preprocessor(tf.Module):
             "quantiles": self.quantiles,
             "teacher": self.teacher,
             "counts": self.counts,
+            "season": self.season,
             "columns": {"targets": columns.targets, "past": columns.past, "known": columns.known},
             "keys": {"identifiers": self.keys.identifiers, "time": self.keys.time},
             "frequency": self.frequency,
@@ -216,7 +195,8 @@ class Preprocessor(tf.Module):
         with reading(path, "put it back from a copy, or train a new run"):
             content = json.loads(path.read_text(encoding="utf-8"))
             arguments = [
-                content[name] for name in ("calendar", "look_back", "horizon", "quantiles", "teacher", "counts")
+                content[name]
+                for name in ("calendar", "look_back", "horizon", "quantiles", "teacher", "counts", "season")
             ]
             preprocessor = cls(*arguments)
             columns = Columns(**{name: tuple(names) for name, names in content["columns"].items()})

@@ -50,12 +50,14 @@ class Series:
         values: float64 `[time, columns]`, no NaN.
         times: datetime64[s] `[time]`, ascending by one step of the frequency; None for data without times.
         context: so many leading rows belong to what came before: they may be looked back at, and are never forecast.
+        earlier: the rows before those, float64 `[time, columns]`, for a baseline that looks further back; None if unknown.
     """
 
     name: str
     values: np.ndarray
     times: np.ndarray | None = None
     context: int = 0
+    earlier: np.ndarray | None = None
 
     def __post_init__(self):
         if self.times is not None and len(self.times) != len(self.values):
@@ -71,7 +73,8 @@ class Series:
         """The rows from `start` to `stop`, with up to `look_back` rows before them as context."""
         begin = max(0, start - look_back)
         times = None if self.times is None else self.times[begin:stop]
-        return replace(self, values=self.values[begin:stop], times=times, context=start - begin)
+        values, earlier = self.values[begin:stop], self.values[:begin]
+        return replace(self, values=values, times=times, context=start - begin, earlier=earlier)
 
 
 @dataclass(frozen=True, eq=False)

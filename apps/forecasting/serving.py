@@ -84,5 +84,6 @@ def metadata(model, preprocessor):
         "id": preprocessor.keys.identifiers,
         "time": preprocessor.keys.time,
         "frequency": preprocessor.frequency,
+        "season": preprocessor.season,
         "calendar": bool(preprocessor.periods),
     }

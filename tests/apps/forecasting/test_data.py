@@ -146,6 +146,21 @@ def test_limit_keeps_the_first_rows(tmp_path):
     assert load_splits(configured(splits.train.origin, limit=500)).available is None
 
 
+@pytest.mark.parametrize(("value", "word"), [(-3.0, "-3"), (2.5, "2.5")])
+def test_what_is_no_count_is_refused_before_training(tmp_path, value, word):
+    """Else the loss is NaN after a while, and nobody knows why."""
+    values = np.arange(200.0)
+    values[190] = value
+    path = write(tmp_path, {"ds": hourly(200), "units": values, "price": values + 0.5})
+    chosen = {"targets": ["units"], "known": ["price"]}
+    config = configured(path, **chosen)
+    assert load_splits(config)
+    model = config.model.model_copy(update={"kind": "deepar", "likelihood": "negative_binomial"})
+    message = error(config.model_copy(update={"model": model}))
+    for part in (path, "'units'", f"is {word} at 2024-01-08 22:00:00", "negative_binomial", "whole numbers from 0 on"):
+        assert part in message, message
+
+
 def test_a_limit_that_a_preset_brought_is_told(tmp_path, capsys):
     """Else a person trains on a part of the table and does not know."""
     path = write(tmp_path, {"y": np.arange(500)})

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from apps.forecasting import preprocessing
-from apps.forecasting.preprocessing import PERIODS, Preprocessor, repeats
+from apps.forecasting.frequency import PERIODS
+from apps.forecasting.preprocessing import Preprocessor
+from apps.forecasting.season import repeats
 from apps.forecasting.series import Keys
 from apps.forecasting.serving import metadata
 from common.errors import UserError

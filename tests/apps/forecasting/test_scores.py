@@ -1,9 +1,8 @@
 """Metrics by their definitions, baselines by loops, and quantiles that keep what they promise."""
 
 import numpy as np
-import pytest
 
-from apps.forecasting.baselines import LinearMap, drift, find_season, last_value, naive_error, seasonal_naive
+from apps.forecasting.baselines import LinearMap, SeasonsBefore, drift, last_value, seasonal_naive
 from apps.forecasting.forecaster import fit_widths
 from apps.forecasting.scores import METRICS, Scores
 from apps.forecasting.windows import Windows
@@ -79,18 +78,25 @@ def test_the_linear_map_is_least_squares():
     assert expected <= found + 1e-9 and found < 1.02 * expected
 
 
-@pytest.mark.parametrize(("rows", "times"), [(600, True), (600, False), (100, True)])
-def test_the_season_is_found(rows, times):
-    assert find_season(waves(rows=rows, times=times)) == 24
-
-
-def test_noise_and_constants_have_no_season():
-    noise = waves(rows=600)
-    noise.series[0].values[:] = np.random.default_rng(0).normal(size=noise.series[0].values.shape)
-    assert find_season(noise) == 1
-    noise.series[0].values[:] = 3.0
-    assert find_season(noise) == 1
-    assert (naive_error(noise, 1) == 0).all()
+def test_a_season_before_the_look_back_is_repeated_as_by_a_loop():
+    config = configured(model__look_back=10, model__horizon=7)
+    made = splits(waves(rows=300, series=2), config)
+    whole = waves(rows=300, series=2).series
+    for part, unseen in ((made.test, 0), (made.train, 2 * 30)):
+        cut = Windows(part, adapted(config, made.train), 10, 7, 16)
+        seasonal = SeasonsBefore(part, cut, 40)
+        assert seasonal.unseen == unseen
+        history = cut.raw(np.arange(cut.count))["history"][..., :2]
+        found, place = seasonal(history, np.arange(cut.count)), 0
+        for each, rows, count in zip(part.series, whole, cut.counts):
+            for index in range(count):
+                time = each.times[max(10, each.context) + index]
+                origin = int(np.searchsorted(rows.times, time))
+                season = (
+                    rows.values[origin - 40 : origin - 33, :2] if origin >= 40 else rows.values[[origin - 1] * 7, :2]
+                )
+                np.testing.assert_allclose(found[place], season, rtol=1e-6)
+                place += 1
 
 
 def test_fitted_widths_give_each_quantile_its_level():
