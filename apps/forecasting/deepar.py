@@ -82,7 +82,9 @@ class Autoregression(keras.layers.Layer):
         self.known, self.shared = known, shared
         self.normalization, self.likelihood, self.samples, self.seed = normalization, likelihood, samples, seed
         self.distribution = LIKELIHOODS[likelihood]()
-        self.statistics = WindowStatistics(normalization)
+        # Counts come as they are, so the unit is one; as in Salinas et al. 2017.
+        least = {"least": 1.0} if likelihood == "negative_binomial" else {}
+        self.statistics = WindowStatistics(normalization, **least)
         self.dropout = dropout
         self.dropouts = [
             Dropout(dropout, seed=None if seed is None else seed + index) for index in range(len(self.layers))
