@@ -125,7 +125,7 @@ class Autoregression(keras.layers.Layer):
         values = (history[:, :, : self.targets] - shift) / scale
         known = self._known(history, future)  # [batch, look_back + horizon, known]
         look_back = history.shape[1]
-        sequence = self.step_inputs(values[:, :-1], None if known is None else known[:, 1:look_back], scale)
+        sequence = self.past_inputs(history, future)
         states = []
         for layer in self.layers:
             sequence, *last = layer(sequence)
@@ -157,6 +157,14 @@ class Autoregression(keras.layers.Layer):
         like = keras.KerasTensor((None, self.targets), "float32")
         _, paths = scan(step, (first, states), xs, horizon, like)
         return ops.transpose(ops.reshape(paths, (horizon, batch, self.samples, self.targets)), (1, 2, 0, 3))
+
+    def past_inputs(self, history, future=None):
+        """What the first cell reads of the look-back, up to the step before the forecast: float
+        `[batch or batch·targets, look_back - 1, features]`."""
+        shift, scale = self.statistics(history[:, :, : self.targets])
+        values = (history[:, :-1, : self.targets] - shift) / scale
+        known = self._known(history, future)
+        return self.step_inputs(values, None if known is None else known[:, 1 : history.shape[1]], scale)
 
     def step_inputs(self, values, known, scale):
         """What the network reads at each step: the value before, what is known of the step, and the size of the window.
