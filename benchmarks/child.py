@@ -53,6 +53,6 @@ def run(command: Sequence[str], echo: bool = True) -> Finished:
     return Finished(seconds, usage.ru_maxrss * unit, "".join(lines))
 
 
-def application(*words: str) -> list[str]:
-    """The command `python -m apps.sentiment ...` with the Python that runs this program."""
-    return [sys.executable, "-m", "apps.sentiment", *words]
+def application(*words: str, app: str = "sentiment") -> list[str]:
+    """The command `python -m apps.<app> ...` with the Python that runs this program."""
+    return [sys.executable, "-m", f"apps.{app}", *words]

@@ -1,68 +1,118 @@
-"""What `make train APP=sentiment` costs and gives: time, memory, padding, accuracy on its own test split.
+"""What `make train` costs and gives, with all defaults: time, memory, parameters, and quality on its own test split.
 
 Runs the command of that target in a process of its own, into a folder that is removed afterwards. The bundled data are
 prepared in the first run in this clone; run twice, or read `data` apart. `start of training to done` is all but `data` and
-`adapt`: compiling, fitting, evaluating beside the baselines, exporting and verifying the export.
+`adapt`: compiling, fitting, evaluating beside the baselines, exporting and verifying the export. The JSON file is
+`benchmarks/results/default_training.json`, with `--app forecasting` `forecasting_training.json`.
 """
 
+import argparse
 import json
 import re
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from benchmarks import child, results
 
 STAGES = ("data", "adapt", "train", "evaluate", "export")
+# Application to the name of its results.
+APPS = {"sentiment": "default_training", "forecasting": "forecasting_training"}
 
 
 def main() -> int:
     parser = results.make_parser("default_training", __doc__, "Options of the application go after --.")
+    parser.add_argument("--app", choices=tuple(APPS), default="sentiment", help="which application")
+    # The name of the file depends on the application.
+    parser.set_defaults(output=argparse.SUPPRESS)
     words, options = results.split_at_dashes(sys.argv[1:])
     arguments = parser.parse_args(words)
+    name = APPS[arguments.app]
+    output = getattr(arguments, "output", results.default_output(name))
     with tempfile.TemporaryDirectory() as folder:
         into = ["--name", "measured", "--runs", f"{folder}/runs", "--saved_models", f"{folder}/saved_models"]
-        finished = child.run(child.application("train", *into, *options))
-        run = Path(folder, "runs", "sentiment", "measured")
+        finished = child.run(child.application("train", *into, *options, app=arguments.app))
+        run = Path(folder, "runs", arguments.app, "measured")
         metrics = json.loads((run / "metrics.json").read_text(encoding="utf-8"))
         epochs = len((run / "history.csv").read_text(encoding="utf-8").splitlines()) - 1
 
     seconds = {stage: metrics["seconds"][stage] for stage in STAGES}
-    padding = re.search(r"^ +padding +([\d.]+)%", finished.output, re.MULTILINE)
-    lengths = re.search(r"^ +lengths +([\d, ]+) tokens", finished.output, re.MULTILINE)
-    row = {
+    cost = {
         "seconds": seconds,
         "training_to_done_seconds": seconds["train"] + seconds["evaluate"] + seconds["export"],
         "process_seconds": finished.seconds,
         "epochs": epochs,
-        "accuracy": metrics["metrics"]["accuracy"],
-        "accuracy_interval_95": metrics["intervals"]["accuracy"],
-        "examples": metrics["examples"],
-        "nbsvm_accuracy": metrics["baselines"]["nbsvm"]["accuracy"],
         "parameters": metrics["parameters"],
         "peak_gib": finished.peak_bytes / 2**30,
-        "padding_waste": float(padding[1]) / 100 if padding else None,
-        "compiled_lengths": len(lengths[1].split(",")) if lengths else None,
     }
+    quality, lines = {"sentiment": of_sentiment, "forecasting": of_forecasting}[arguments.app](metrics, finished.output)
     print()
     results.print_table(
         ["default training", "measured"],
         [
-            ["start of training to done, s", row["training_to_done_seconds"]],
+            ["start of training to done, s", cost["training_to_done_seconds"]],
             *([f"  {stage}, s", seconds[stage]] for stage in STAGES),
-            ["whole process, s", row["process_seconds"]],
+            ["whole process, s", cost["process_seconds"]],
             ["epochs", epochs],
-            ["accuracy on the test split", row["accuracy"]],
-            ["  of so many reviews", row["examples"]],
-            ["  accuracy of nbsvm", row["nbsvm_accuracy"]],
-            ["parameters", row["parameters"]],
-            ["memory at the peak, GiB", row["peak_gib"]],
-            ["padded steps / steps", row["padding_waste"]],
-            ["lengths", row["compiled_lengths"]],
+            ["parameters", cost["parameters"]],
+            ["memory at the peak, GiB", cost["peak_gib"]],
+            *lines,
         ],
     )
-    results.save(arguments.output, {"benchmark": "default_training", "options": options, **row})
+    results.save(output, {"benchmark": name, "options": options, **cost, **quality})
     return 0
+
+
+def of_sentiment(metrics: dict[str, Any], output: str) -> tuple[dict[str, Any], list[list[Any]]]:
+    """Accuracy and padding, for the JSON file and as lines of the table.
+
+    Args:
+        metrics: content of `metrics.json`.
+        output: what the training printed.
+    """
+    padding = re.search(r"^ +padding +([\d.]+)%", output, re.MULTILINE)
+    lengths = re.search(r"^ +lengths +([\d, ]+) tokens", output, re.MULTILINE)
+    row = {
+        "accuracy": metrics["metrics"]["accuracy"],
+        "accuracy_interval_95": metrics["intervals"]["accuracy"],
+        "examples": metrics["examples"],
+        "nbsvm_accuracy": metrics["baselines"]["nbsvm"]["accuracy"],
+        "padding_waste": float(padding[1]) / 100 if padding else None,
+        "compiled_lengths": len(lengths[1].split(",")) if lengths else None,
+    }
+    return row, [
+        ["accuracy on the test split", row["accuracy"]],
+        ["  of so many reviews", row["examples"]],
+        ["  accuracy of nbsvm", row["nbsvm_accuracy"]],
+        ["padded steps / steps", row["padding_waste"]],
+        ["lengths", row["compiled_lengths"]],
+    ]
+
+
+def of_forecasting(metrics: dict[str, Any], output: str) -> tuple[dict[str, Any], list[list[Any]]]:
+    """The error of the first target beside its baselines and the coverage of the interval; arguments as above."""
+    target, errors = next(iter(metrics["targets"].items()))
+    row = {
+        "target": target,
+        "mae": errors["model"],
+        "seasonal_naive_mae": errors["seasonal_naive"],
+        "linear_mae": errors["linear"],
+        "under_seasonal_naive": 1 - errors["model"] / errors["seasonal_naive"],
+        "under_linear": 1 - errors["model"] / errors["linear"],
+        "coverage_80": metrics["metrics"]["coverage_80"],
+        "windows": metrics["windows"],
+        "season": metrics["season"],
+    }
+    return row, [
+        [f"mean absolute error of {target}", row["mae"]],
+        [f"  of seasonal naive, season {row['season']}", row["seasonal_naive_mae"]],
+        ["  of a linear map", row["linear_mae"]],
+        ["  share under seasonal naive", row["under_seasonal_naive"]],
+        ["  share under the linear map", row["under_linear"]],
+        ["  in so many test windows", row["windows"]],
+        ["share of the truth in the 80 % interval", row["coverage_80"]],
+    ]
 
 
 if __name__ == "__main__":

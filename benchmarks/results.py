@@ -23,8 +23,13 @@ def make_parser(name: str, description: str, epilog: str | None = None) -> argpa
         epilog=epilog,
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
-    parser.add_argument("--output", type=Path, default=Path("benchmarks", "results", f"{name}.json"), help="JSON file")
+    parser.add_argument("--output", type=Path, default=default_output(name), help="JSON file")
     return parser
+
+
+def default_output(name: str) -> Path:
+    """Where the benchmark of that name writes to if nobody says otherwise."""
+    return Path("benchmarks", "results", f"{name}.json")
 
 
 def split_at_dashes(arguments: Sequence[str]) -> tuple[list[str], list[str]]:

@@ -30,8 +30,13 @@ def alternating_times(steps: Mapping[str, Callable[[], object]], rounds: int) ->
             which is when XLA compiles.
         rounds: how often each is timed; all of them once in each round.
     """
-    first = {name: _seconds(step) for name, step in steps.items()}
-    times = {name: [] for name in steps}
+    times = alternating_seconds(steps, rounds)
+    return {name: Times(first, statistics.median(later), min(later)) for name, (first, *later) in times.items()}
+
+
+def alternating_seconds(steps: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
+    """Seconds of each call: the first, before the rounds, then one of each round; arguments as those of `alternating_times`."""
+    times = {name: [_seconds(step)] for name, step in steps.items()}
     gc.disable()
     try:
         for _ in range(rounds):
@@ -39,7 +44,7 @@ def alternating_times(steps: Mapping[str, Callable[[], object]], rounds: int) ->
                 times[name].append(_seconds(step))
     finally:
         gc.enable()
-    return {name: Times(first[name], statistics.median(values), min(values)) for name, values in times.items()}
+    return times
 
 
 def alternating_medians(steps: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, float]:

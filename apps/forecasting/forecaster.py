@@ -10,6 +10,8 @@ import numpy as np
 from apps.forecasting.deepar import SampleQuantiles
 from apps.forecasting.layers import ErrorQuantiles, ScaledQuantiles
 
+HALF_TRUSTED = 12  # windows without a common row
+
 
 def with_fitted_quantiles(network, settings, validation) -> keras.Model:
     """Puts a trained network into its final form.
@@ -40,7 +42,7 @@ def with_fitted_quantiles(network, settings, validation) -> keras.Model:
         quantiles = ErrorQuantiles(offsets, name="error_quantiles")(forecast)
     else:
         median = settings.quantiles.index(0.5)
-        widths = fit_widths(truth, found, settings.quantiles)
+        widths = fit_widths(truth, found, settings.quantiles) ** _trust(len(validation.series) / settings.horizon)
         quantiles = ScaledQuantiles(median, widths, name="scaled_quantiles")(outputs)
         forecast = quantiles[..., median]
     return keras.Model(inputs, {"forecast": forecast, "quantiles": quantiles}, name="forecasting")
@@ -69,6 +71,14 @@ def fit_widths(truth, quantiles, levels) -> np.ndarray:
         # Below the median the ratio counts the other way round.
         widths[:, index] = np.quantile(ratio, level if index > median else 1 - level, axis=0)
     return np.clip(widths, 0.0, 10.0)
+
+
+def _trust(independent: float) -> float:
+    """How far fitted widths are believed, from 0 to 1, by how many windows without a common row they were fitted to.
+
+    A few weeks say little about the other seasons: from few windows a width is drawn towards 1.
+    """
+    return independent / (independent + HALF_TRUSTED)
 
 
 def _on_windows(network, windows):

@@ -13,9 +13,11 @@ import tensorflow as tf
 
 from apps.forecasting.config import Config
 from apps.forecasting.frequency import PERIODS
-from apps.forecasting.season import find_season
+from apps.forecasting.season import find_season, repeats
 from apps.forecasting.series import Columns, Keys, SeriesSet
 from common.files import reading
+
+_CHUNK = 65_536  # rows that are computed with at a time, so that nothing as large as the table is made
 
 
 class Preprocessor(tf.Module):
@@ -87,16 +89,18 @@ class Preprocessor(tf.Module):
 
         A column that never changes keeps its value as mean, and 1 as standard deviation.
         """
-        values = np.concatenate([each.values for each in train.series])
-        mean, std = values.mean(axis=0), values.std(axis=0)
+        mean, std = _mean_and_std([each.values for each in train.series])
         constant = std <= 1e-9 * np.maximum(1, np.abs(mean))
         periods = ()
         times = [each.times for each in train.series if each.times is not None and len(each.times) > 1]
         if self.calendar and times:
-            seconds = [each.astype("datetime64[s]").astype(np.int64) for each in times]
+            seconds = [each.astype("datetime64[s]", copy=False).view(np.int64) for each in times]
             span = max(each[-1] - each[0] for each in seconds)
-            step = float(np.median(np.concatenate([np.diff(each) for each in seconds])))
-            periods = tuple(period for period in PERIODS.values() if 2 * step < period and 2 * period <= span)
+            # All series have the same frequency, so some steps of one of them tell.
+            step = float(np.median(np.diff(max(seconds, key=len)[:_CHUNK])))
+            held = [period for period in PERIODS.values() if 2 * step < period and 2 * period <= span]
+            longest = max(train.series, key=lambda each: len(each.values)).values[:, : len(train.columns.targets)]
+            periods = tuple(period for period in held if repeats(longest, period / step))
         self.keys = train.keys
         self.season = self.season or find_season(train)
         self._set(train.columns, train.frequency, periods, mean, np.where(constant, 1.0, std))
@@ -224,3 +228,12 @@ class Preprocessor(tf.Module):
         preprocessor.keys = keys
         preprocessor._set(columns, *learned)
         return preprocessor
+
+
+def _mean_and_std(arrays):
+    """Mean and standard deviation of the columns of float64 `[rows, columns]`, all arrays together: float64 `[columns]` each."""
+    rows = sum(map(len, arrays))
+    chunks = [each[start : start + _CHUNK] for each in arrays for start in range(0, len(each), _CHUNK)]  # views
+    mean = np.sum([chunk.sum(axis=0) for chunk in chunks], axis=0) / rows
+    squares = np.sum([np.square(chunk - mean).sum(axis=0) for chunk in chunks], axis=0)
+    return mean, np.sqrt(squares / rows)

@@ -1,4 +1,4 @@
-"""After how many steps the training rows repeat: for the seasonal baseline, and for the unit of mase."""
+"""After how many steps the training rows repeat: for the seasonal baseline, the unit of mase, and the calendar."""
 
 from __future__ import annotations
 
@@ -12,6 +12,9 @@ _LEAST_CORRELATION, _LEAST_RISE = 0.2, 0.05
 _BETTER = 0.75  # a longer season leaves at most this share of what a shorter one leaves unexplained
 _NEAR, _FAR = 0.05, 0.15  # of the length: so far may a peak be from a day, a week or a year and mean that
 _LONGEST_SEASON = 20_000  # steps that are searched
+FEW_CYCLES = 14
+_LINE = 16.0  # times the power beside it; noise is hardly ever so high
+_MOST_ROWS = 100_000  # that a period of the calendar is looked for in
 
 
 def find_season(train: SeriesSet) -> int:
@@ -76,3 +79,34 @@ def _natural_seasons(series: Series) -> list[int]:
     step = int(np.median(np.diff(series.times.astype("datetime64[s]").astype(np.int64))))
     found = [period / step for period in PERIODS.values()]
     return [round(steps) for steps in found if steps > 1.5 and abs(steps - round(steps)) < 0.25]
+
+
+def repeats(values: np.ndarray, steps: float) -> bool:
+    """Whether some column repeats after so many steps: a line in its spectrum, well above the frequencies beside it.
+
+    Of less than `FEW_CYCLES` repetitions nothing can be told, and they count as one.
+
+    Args:
+        values: float `[time, columns]`.
+        steps: of the period, above 2.
+    """
+    count = min(len(values), _MOST_ROWS)
+    cycles = count / steps
+    if cycles < FEW_CYCLES:
+        return True
+    window = np.hanning(count)[:, None]
+    values = (values[-count:] - values[-count:].mean(axis=0)) * window
+    time = np.arange(count)
+
+    def power(frequencies):  # cycles in all rows -> [frequencies, columns]
+        waves = np.exp(-2j * np.pi / count * np.outer(frequencies, time))
+        return np.square(np.abs(waves @ values))
+
+    beside = np.array([*range(-10, -2), *range(3, 11)])  # the window blurs a line by two
+    for harmonic in (1, 2, 3):
+        if harmonic * cycles > count / 2 - 11:
+            break
+        line, floor = power([harmonic * cycles]), np.median(power(harmonic * cycles + beside), axis=0)
+        if (line[0] > _LINE * floor + 1e-12).any():
+            return True
+    return False

@@ -33,28 +33,26 @@ class Windows:
     """
 
     def __init__(self, series: SeriesSet, preprocessor, look_back, horizon, batch_size, stride=1, seed=0):
+        self.series = series
         self.look_back, self.horizon, self.stride, self.seed = look_back, horizon, stride, seed
         self._preprocessor = preprocessor
-        firsts, counts, start = [], [], 0
-        for each in series.series:
-            first = max(look_back, each.context)  # row of the first forecast step
-            firsts.append(start + first)
-            counts.append(max(0, (len(each.values) - horizon - first) // stride + 1))
-            start += len(each.values)
+        counts = [
+            max(0, (len(each.values) - horizon - max(look_back, each.context)) // stride + 1) for each in series.series
+        ]
         self.count = sum(counts)
         if not self.count:
             raise ValueError(f"no series of {series.origin} has {look_back} + {horizon} rows")
         self.counts = tuple(counts)
         self.batch_size = min(batch_size, self.count)
         self.steps_per_epoch = self.count // self.batch_size
-        self._firsts = tf.constant(firsts, tf.int64)
-        self._ends = tf.constant(np.cumsum(counts), tf.int64)  # of the windows of each series, among all
-        # [rows, columns] of all series below each other; no window crosses from one to the next.
-        self._values = tf.constant(np.concatenate([each.values for each in series.series]).astype(np.float32))
+        self._ends = np.cumsum(counts)  # of the windows of each series, among all
+        # The arrays of the series themselves: a copy, in whatever form, would be as large as the table.
+        self._values = [each.values for each in series.series]
         self._times = None
         if series.series[0].times is not None:
-            times = [each.times.astype("datetime64[s]").astype(np.int64) for each in series.series]
-            self._times = tf.constant(np.concatenate(times))
+            self._times = [each.times.astype("datetime64[s]", copy=False).view(np.int64) for each in series.series]
+        # [series], the row of the first forecast step of the first window.
+        self._firsts = np.array([max(look_back, each.context) for each in series.series])
 
     def dataset(self, first_step: int = 0) -> tf.data.Dataset:
         """Endless training batches from `first_step` on, counted over all epochs; an incomplete batch is left out."""
@@ -73,7 +71,8 @@ class Windows:
     def raw(self, indices: np.ndarray) -> dict[str, np.ndarray]:
         """Raw windows: `history` float32 `[n, look_back, columns]`, `future` `[n, horizon, columns]`, and their times int64
         `history_time`, `future_time` if the series have times."""
-        return {name: value.numpy() for name, value in self._raw(tf.constant(indices, tf.int64)).items()}
+        cut = self._cut(np.asarray(indices, np.int64))
+        return self._parted(cut[0], cut[1] if self._times is not None else None)
 
     @property
     def targets(self) -> int:
@@ -86,14 +85,32 @@ class Windows:
         return {name: np.asarray(value) for name, value in inputs.items()}, np.asarray(targets)
 
     def _raw(self, indices):
-        series = tf.searchsorted(self._ends, indices, side="right")
-        before = tf.gather(tf.concat([[tf.constant(0, tf.int64)], self._ends], axis=0), series)
-        origins = tf.gather(self._firsts, series) + (indices - before) * self.stride
-        rows = origins[:, None] + tf.range(-self.look_back, self.horizon, dtype=tf.int64)[None, :]
-        values = tf.gather(self._values, rows)
+        values, times = tf.numpy_function(self._cut, [indices], (tf.float32, tf.int64), stateful=False)
+        size = (indices.shape[0], self.look_back + self.horizon)
+        values.set_shape((*size, self._values[0].shape[1]))
+        if self._times is None:
+            return self._parted(values, None)
+        times.set_shape(size)
+        return self._parted(values, times)
+
+    def _cut(self, indices):
+        """Windows, float32 `[n, look_back + horizon, columns]`, and their times int64 `[n, look_back + horizon]`, empty
+        if there are none."""
+        series = np.searchsorted(self._ends, indices, side="right")
+        before = self._ends - self.counts
+        origins = self._firsts[series] + (indices - before[series]) * self.stride
+        length = self.look_back + self.horizon
+        values = np.empty((len(indices), length, self._values[0].shape[1]), np.float32)
+        times = np.empty((len(indices), 0 if self._times is None else length), np.int64)
+        for row, (one, start) in enumerate(zip(series.tolist(), (origins - self.look_back).tolist())):
+            values[row] = self._values[one][start : start + length]
+            if self._times is not None:
+                times[row] = self._times[one][start : start + length]
+        return values, times
+
+    def _parted(self, values, times):
         raw = {"history": values[:, : self.look_back], "future": values[:, self.look_back :]}
-        if self._times is not None:
-            times = tf.gather(self._times, rows)
+        if times is not None:
             raw |= {"history_time": times[:, : self.look_back], "future_time": times[:, self.look_back :]}
         return raw
 

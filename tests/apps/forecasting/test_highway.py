@@ -15,7 +15,9 @@ def network_and_windows(**data):
     preprocessor = adapted(config, made.train)
     network = build_model(config, preprocessor)
     # Without what the recurrent part starts with, the highway is the whole forecast.
-    network.get_layer("outputs").set_weights([np.zeros_like(weight) for weight in network.get_layer("outputs").get_weights()])
+    network.get_layer("outputs").set_weights(
+        [np.zeros_like(weight) for weight in network.get_layer("outputs").get_weights()]
+    )
     return network, Windows(made.train, preprocessor, 48, 12, 16), Windows(made.validation, preprocessor, 48, 12, 16)
 
 

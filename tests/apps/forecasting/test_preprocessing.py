@@ -5,9 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from apps.forecasting import preprocessing
 from apps.forecasting.frequency import PERIODS
 from apps.forecasting.layers import WindowStatistics
 from apps.forecasting.preprocessing import Preprocessor
+from apps.forecasting.season import repeats
 from apps.forecasting.series import Keys
 from apps.forecasting.serving import metadata
 from common.errors import UserError
@@ -32,10 +34,26 @@ def test_a_constant_column_is_not_divided_by_zero():
 
 @pytest.mark.parametrize(
     ("rows", "periods"),
-    [(40, ()), (24 * 10, ("day",)), (24 * 20, ("day", "week")), (24 * 800, ("day", "week", "year"))],
+    [(40, ()), (24 * 10, ("day",)), (24 * 20, ("day", "week")), (24 * 800, ("day", "year"))],
 )
 def test_a_period_is_shown_if_the_training_rows_hold_it_twice(rows, periods):
     assert adapted(configured(), waves(rows=rows)).periods == tuple(PERIODS[name] for name in periods)
+
+
+def test_a_period_that_the_data_do_not_show_is_left_out():
+    random = np.random.default_rng(0)
+    hours = np.arange(24 * 7 * 20)
+    walk = np.cumsum(random.normal(size=len(hours)))
+    daily, weekly = 3 * np.sin(2 * np.pi * hours / 24), 4.0 * (hours // 24 % 7 >= 5)
+    assert not repeats(walk[:, None], 24 * 7) and not repeats(random.normal(size=(len(hours), 1)), 24)
+    assert repeats((daily + 0.1 * walk)[:, None], 24) and not repeats((daily + 0.1 * walk)[:, None], 24 * 7)
+    assert repeats((weekly + 0.1 * walk)[:, None], 24 * 7)
+    assert repeats(np.stack([walk, weekly], axis=1), 24 * 7)
+
+
+def test_noise_seldom_looks_like_a_period():
+    random = np.random.default_rng(1)
+    assert sum(repeats(random.normal(size=(24 * 60, 1)), 24) for _ in range(200)) <= 4
 
 
 def test_without_times_or_calendar_there_are_no_periods():
@@ -111,3 +129,12 @@ def test_what_is_saved_is_what_is_loaded(tmp_path):
     (tmp_path / "preprocessor.json").write_text("{")
     with pytest.raises(UserError, match="preprocessor.json"):
         Preprocessor.load(tmp_path)
+
+
+def test_statistics_are_those_of_all_rows_however_many_are_read_at_a_time(monkeypatch):
+    monkeypatch.setattr(preprocessing, "_CHUNK", 7)
+    train = waves(rows=100, series=3)
+    values = np.concatenate([each.values for each in train.series])
+    found = adapted(configured(), train)
+    np.testing.assert_allclose(found.mean, values.mean(axis=0), rtol=1e-12)
+    np.testing.assert_allclose(found.std, values.std(axis=0), rtol=1e-12)

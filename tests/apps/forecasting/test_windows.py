@@ -1,8 +1,11 @@
 """Windows cut out on the fly are those that a loop would cut out, in an order that can be resumed."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
+from apps.forecasting.series import Columns, Series, SeriesSet
 from apps.forecasting.windows import Windows
 from tests.apps.forecasting.made_series import adapted, configured, splits, waves
 
@@ -76,3 +79,19 @@ def test_a_series_without_a_window_is_an_error():
     short = made.train.with_series([made.train.series[0].rows(0, 50)])
     with pytest.raises(ValueError, match="48 \\+ 12 rows"):
         Windows(short, adapted(config, made.train), 48, 12, 7)
+
+
+def test_neither_statistics_nor_windows_copy_the_table():
+    rows = 500_000
+    values = np.random.default_rng(0).standard_normal((rows, 4))
+    times = np.arange(0, 60 * rows, 60).view("datetime64[s]")
+    series = SeriesSet((Series("", values, times),), Columns(("a", "b", "c", "d")), "min", "made")
+    tracemalloc.start()
+    try:
+        cut = Windows(series, adapted(configured(), series), 48, 12, 16)
+        for _ in cut.dataset().take(3):
+            pass
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < values.nbytes / 2
