@@ -178,7 +178,7 @@ def verb_of(verb: Verb, package: str) -> Verb:
     Args:
         verb: One of `VERBS`.
         package: The application's package, e.g. `apps.sentiment`. Its `predict.py` exports `FLAGS`, `ARGUMENTS` and
-            `EXAMPLE`, and imports nothing that takes time.
+            `EXAMPLE`, in whose words `{run}` stands for a run directory, and imports nothing that takes time.
     """
     if verb.name != "predict":
         return verb

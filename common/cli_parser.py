@@ -49,7 +49,8 @@ def build_parser(app: str, verb: Verb, config_class: type[BaseModel], presets: M
         add_settings(parser, config_class)
         parser.epilog = presets_text(presets)
     if verb.example:
-        parser.epilog = f"example:\n  python -m apps.{app} {verb.name}{_required(verb)} {shlex.join(verb.example)}"
+        example = [word.replace("{run}", f"runs/{app}/20260101-120000") for word in verb.example]
+        parser.epilog = f"example:\n  python -m apps.{app} {verb.name}{_required(verb)} {shlex.join(example)}"
     return parser
 
 

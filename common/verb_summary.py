@@ -5,7 +5,7 @@ import importlib
 import shlex
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -89,19 +89,33 @@ def show_end(command: Command, the_run: Run, version: Path, stages: Stages) -> N
             **{path.stem: path for path in (*the_run.tables(), *the_run.pictures())},
             "saved model": version,
         },
-        commands_with_model(command, version.parent),
+        commands_with_model(command, version.parent, the_run),
     )
     console.line(f"\nDone in {show_seconds(sum(stages.seconds.values()))}.")
 
 
-def commands_with_model(command: Command, model: Path) -> list[tuple[str, str]]:
-    """Returns what to try with an exported model: purpose and command."""
+def commands_with_model(command: Command, model: Path, the_run: Run) -> list[tuple[str, str]]:
+    """Returns what to try with the exported model of a run: purpose and command."""
     start = f"{_python()} -m apps.{command.app}"
     example = importlib.import_module(f"{command.package}.predict").EXAMPLE
+    words = shlex.join(_words_for(the_run, example))
     return [
-        ("ask it", f"{start} predict --model {shlex.quote(str(model))} {shlex.join(example)}"),
+        ("ask it", f"{start} predict --model {shlex.quote(str(model))} {words}"),
         ("serve it", f"{start} serve --model {shlex.quote(str(model))}"),
     ]
+
+
+def _words_for(the_run: Run, example: Iterable[str]) -> list[str]:
+    """Returns the words of an example with the files of a run: for `{run}` its path; a file that it has not is left out,
+    together with the option that it is for."""
+    words = []
+    for word in example:
+        found = word.replace("{run}", str(the_run.path))
+        if found == word or Path(found).exists():
+            words.append(found)
+        elif words and words[-1].startswith("--"):
+            words.pop()
+    return words
 
 
 def _python() -> str:

@@ -127,7 +127,7 @@ def export(command: Command) -> None:
     console.heading(f"{command.app}: export {the_run.path}")
     preprocessor, model = _load_trained(command, the_run)
     version = _export(command, the_run, model, preprocessor)
-    console.files({"saved model": version}, commands_with_model(command, version.parent))
+    console.files({"saved model": version}, commands_with_model(command, version.parent, the_run))
     if command.flags["json"]:
         console.json({"app": command.app, "run": the_run.path, "saved_model": version})
 

@@ -166,7 +166,8 @@ class ModelConfig(ConfigModel):
     normalization: Literal["last", "standard", "scale", "none"] = option(
         "last",
         "what is taken out of each look-back and put back into the forecast. last: the last value; standard: mean and "
-        "standard deviation; scale: the mean absolute value, for series of very different size",
+        "standard deviation; scale: the mean absolute value, measured from the zero of the data, for series of very different "
+        "size",
     )
     highway: bool = option(
         True, "add a linear map of the look-back, fitted by ridge regression before the network is trained; segrnn only"

@@ -82,7 +82,9 @@ class Autoregression(keras.layers.Layer):
         self.known, self.shared = known, shared
         self.normalization, self.likelihood, self.samples, self.seed = normalization, likelihood, samples, seed
         self.distribution = LIKELIHOODS[likelihood]()
-        self.statistics = WindowStatistics(normalization)
+        # Counts come as they are, so the unit is one; as in Salinas et al. 2017.
+        least = {"least": 1.0} if likelihood == "negative_binomial" else {}
+        self.statistics = WindowStatistics(normalization, **least)
         self.dropout = dropout
         self.dropouts = [
             Dropout(dropout, seed=None if seed is None else seed + index) for index in range(len(self.layers))
@@ -123,7 +125,7 @@ class Autoregression(keras.layers.Layer):
         values = (history[:, :, : self.targets] - shift) / scale
         known = self._known(history, future)  # [batch, look_back + horizon, known]
         look_back = history.shape[1]
-        sequence = self.step_inputs(values[:, :-1], None if known is None else known[:, 1:look_back], scale)
+        sequence = self.past_inputs(history, future)
         states = []
         for layer in self.layers:
             sequence, *last = layer(sequence)
@@ -155,6 +157,14 @@ class Autoregression(keras.layers.Layer):
         like = keras.KerasTensor((None, self.targets), "float32")
         _, paths = scan(step, (first, states), xs, horizon, like)
         return ops.transpose(ops.reshape(paths, (horizon, batch, self.samples, self.targets)), (1, 2, 0, 3))
+
+    def past_inputs(self, history, future=None):
+        """What the first cell reads of the look-back, up to the step before the forecast: float
+        `[batch or batch·targets, look_back - 1, features]`."""
+        shift, scale = self.statistics(history[:, :, : self.targets])
+        values = (history[:, :-1, : self.targets] - shift) / scale
+        known = self._known(history, future)
+        return self.step_inputs(values, None if known is None else known[:, 1 : history.shape[1]], scale)
 
     def step_inputs(self, values, known, scale):
         """What the network reads at each step: the value before, what is known of the step, and the size of the window.

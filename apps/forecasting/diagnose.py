@@ -1,20 +1,22 @@
-"""The gradient through time on this application's data: the chosen cell beside a SimpleRNN.
+"""The gradient through time on this application's data: the recurrence of the chosen network beside a SimpleRNN.
 
-One forward cell reads a look-back step by step, and the loss is read from its last state alone, so that everything has to
-travel through time. (segrnn reads whole segments and has the shorter way; here the cell is looked at.)
+What is drawn is the first recurrent cell of the network, over what this cell reads: the steps of the look-back in `seq2seq`
+and `deepar`, the embedded segments in `segrnn`, which has the shorter way for it. The loss is read from the last state alone,
+so that everything has to travel through time.
 """
 
 from pathlib import Path
 
+import keras
 import numpy as np
 from keras import ops
 
 from apps.forecasting.config import Config
+from apps.forecasting.model import build_model
 from apps.forecasting.preprocessing import Preprocessor
 from apps.forecasting.series import SeriesSplits
 from apps.forecasting.windows import Windows
 from common.layers import SimpleRNN
-from common.layers.by_name import LAYERS
 from common.training.diagnose import norms_through_time, plot_norms
 from common.training.seeds import set_seeds
 
@@ -30,7 +32,7 @@ def diagnose(config: Config, folder: Path, splits: SeriesSplits, preprocessor: P
         folder: where the picture goes: that of a run's pictures, or another one.
         splits: raw series; some windows of train are read.
         preprocessor: adapted.
-        model: a trained model in its final form, whose cell is looked at where it reads single steps; None for an untrained cell.
+        model: a trained model in its final form, or None for one that was just built.
 
     Returns:
         For each cell `factor_per_step`, `description` and `norms`, as `plot_norms` does.
@@ -40,15 +42,51 @@ def diagnose(config: Config, folder: Path, splits: SeriesSplits, preprocessor: P
     windows = Windows(splits.train, preprocessor, settings.look_back, settings.horizon, EXAMPLES)
     chosen = np.unique(np.linspace(0, windows.count - 1, EXAMPLES).astype(np.int64))
     inputs, targets = preprocessor.prepare(windows.raw(chosen))
-    history = np.asarray(inputs["history"])[:, -LONGEST:]
-    readout = _regression(np.asarray(targets)[:, -1, 0], settings.units, config.train.seed)
+    inputs = {name: np.asarray(value) for name, value in inputs.items()}
+    network = build_model(config, preprocessor) if model is None else model
+    cell, sequence = recurrence(network, settings, inputs)  # [rows, steps, features]
+    sequence = sequence[:, -LONGEST:]
+    last = np.asarray(targets)[:, -1]  # [batch, targets]
+    # A row is a window, or a window and one of its targets, in this order.
+    readout = _regression(
+        last.reshape(-1) if len(sequence) > len(last) else last[:, 0], settings.units, config.train.seed
+    )
 
-    cell, state = LAYERS[settings.cell](settings.units, seed=config.train.seed).cell, "untrained"
-    norms = {f"{settings.cell} ({state})": norms_through_time(cell, history, None, readout)}
-    if settings.cell != "simple_rnn":
+    state = "untrained" if model is None else "trained"
+    what = ", segments" if settings.kind == "segrnn" else ""
+    norms = {f"{settings.cell} ({state}{what})": norms_through_time(cell, sequence, None, readout)}
+    if settings.cell != "simple_rnn" or model is not None:
         simple = SimpleRNN(settings.units).cell
-        norms["simple_rnn (untrained)"] = norms_through_time(simple, history, None, readout)
+        norms[f"simple_rnn (untrained{what})"] = norms_through_time(simple, sequence, None, readout)
     return plot_norms(norms, folder / "gradient_through_time.png")
+
+
+def recurrence(model, settings, inputs):
+    """The first recurrent cell of a network, and what it reads of windows.
+
+    Args:
+        model: as `build_model` returns it, or as `train` does.
+        settings: `ModelConfig`.
+        inputs: what the preprocessor returned of windows, by name.
+
+    Returns:
+        The cell, and float32 `[rows, steps, features]`; a row for each window, or for each window and target.
+    """
+    names = [layer.name for layer in model.layers]
+    if settings.kind == "deepar":
+        layer = model.get_layer("samples").autoregression if "samples" in names else model.get_layer("autoregression")
+        future = inputs.get("future")
+        return layer.layers[0].cell, ops.convert_to_numpy(layer.past_inputs(inputs["history"], future))
+    network = model.get_layer("network") if "network" in names else model
+    if settings.kind == "seq2seq":
+        layer = network.get_layer("encoder_0")
+        cell, read = layer.cell, layer.input
+    else:
+        layer = network.get_layer(settings.cell)
+        cell, read = layer.layer.cell, layer.input[0]  # [batch, channels, segments, features]
+    given = {name: value for name, value in inputs.items() if name in network.input}
+    sequence = ops.convert_to_numpy(keras.Model(network.input, read)(given))
+    return cell, sequence.reshape(-1, *sequence.shape[-2:])
 
 
 def _regression(targets, units, seed):

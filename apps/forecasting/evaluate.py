@@ -13,6 +13,7 @@ import numpy as np
 
 from apps.forecasting import report
 from apps.forecasting.baselines import LinearMap, SeasonsBefore, drift, last_value, naive_error, seasonal_naive
+from apps.forecasting.example_files import write_examples
 from apps.forecasting.scores import Scores
 from apps.forecasting.series import SeriesSplits
 from apps.forecasting.windows import Windows
@@ -126,6 +127,8 @@ def evaluate(
         "config": config.model_dump(mode="json"),
     }
     _write_backtest(run, split, windows, part, scores)
+    if split == "test":
+        write_examples(run, part, settings.look_back, settings.horizon)
     _keep_for_pictures(run, split, windows, preprocessor, model, scores, columns)
     write_json(run.metrics_path(split), result)
     report.draw_pictures(run, split)

@@ -13,7 +13,9 @@ class WindowStatistics(keras.layers.Layer):
 
     Args:
         kind: `last`: shift by the last value; `standard`: shift by the mean, divide by the standard deviation; `scale`:
-            divide by the mean absolute value, plus 1 of the unit in which the values are given; `none`.
+            divide by the mean absolute value, which says how large the series is only if values are measured from zero;
+            `none`.
+        least: added to the mean absolute value, in the unit of the values, so that a window of zeros has a scale.
 
     Call arguments:
         values: float `[batch, time, targets]`.
@@ -26,9 +28,10 @@ class WindowStatistics(keras.layers.Layer):
         `standard`; Salinas et al. 2017, "DeepAR", arXiv:1704.04110, for `scale`.
     """
 
-    def __init__(self, kind, **kwargs):
+    def __init__(self, kind, least=1e-4, **kwargs):
         super().__init__(**kwargs)
         self.kind = kind
+        self.least = least
 
     def call(self, values):
         zero = ops.zeros_like(values[:, -1:])
@@ -38,7 +41,7 @@ class WindowStatistics(keras.layers.Layer):
             mean = ops.mean(values, axis=1, keepdims=True)
             return mean, ops.sqrt(ops.mean(ops.square(values - mean), axis=1, keepdims=True) + 1e-5)
         if self.kind == "scale":
-            return zero, ops.mean(ops.abs(values), axis=1, keepdims=True) + 1e-3
+            return zero, ops.mean(ops.abs(values), axis=1, keepdims=True) + self.least
         return zero, zero + 1
 
     def compute_output_shape(self, values_shape):
@@ -46,7 +49,7 @@ class WindowStatistics(keras.layers.Layer):
         return shape, shape
 
     def get_config(self):
-        return {**super().get_config(), "kind": self.kind}
+        return {**super().get_config(), "kind": self.kind, "least": self.least}
 
 
 @keras.saving.register_keras_serializable(package="unroll")

@@ -29,7 +29,8 @@ FLAGS = (
     ),
 )
 ARGUMENTS = ""
-EXAMPLE = ("--input", "history.csv")
+# What `evaluate` leaves in the run; the second only for a model with known covariates.
+EXAMPLE = ("--input", "{run}/example-history.csv", "--future", "{run}/example-future.csv")
 
 
 def predict(model_dir: str, arguments: Sequence[str], flags: Mapping[str, Any]) -> None:

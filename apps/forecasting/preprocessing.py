@@ -29,6 +29,7 @@ class Preprocessor(tf.Module):
         quantiles: the levels of the forecast quantiles.
         teacher: whether the network reads the true values of the horizon while it trains (deepar).
         counts: whether targets go in as they are, because the network is to know that they are counts.
+        from_zero: whether the mean of the targets is left in, because the size of a window is to be measured from zero.
         season: steps after which the data repeat; None to find it in the training rows.
 
     Call arguments:
@@ -49,6 +50,7 @@ class Preprocessor(tf.Module):
         quantiles,
         teacher: bool = False,
         counts: bool = False,
+        from_zero: bool = False,
         season: int | None = None,
     ):
         super().__init__(name="preprocessor")
@@ -58,6 +60,7 @@ class Preprocessor(tf.Module):
         self.quantiles = tuple(quantiles)
         self.teacher = teacher
         self.counts = counts
+        self.from_zero = from_zero
         self.season = season
         self.columns = Columns(())
         self.keys = Keys()
@@ -70,7 +73,14 @@ class Preprocessor(tf.Module):
         model = config.model
         teacher = model.kind == "deepar"
         return cls(
-            model.calendar, model.look_back, model.horizon, model.quantiles, teacher, model.counts, config.data.season
+            model.calendar,
+            model.look_back,
+            model.horizon,
+            model.quantiles,
+            teacher,
+            model.counts,
+            from_zero=model.normalization == "scale",
+            season=config.data.season,
         )
 
     def adapt(self, train: SeriesSet) -> None:
@@ -99,8 +109,11 @@ class Preprocessor(tf.Module):
         self.columns, self.frequency, self.periods = columns, frequency, tuple(periods)
         self.mean, self.std = np.asarray(mean, np.float64), np.asarray(std, np.float64)
         self._offset, self._divisor = self.mean.astype(np.float32), self.std.astype(np.float32)
+        targets = slice(len(columns.targets))
+        if self.counts or self.from_zero:
+            self._offset[targets] = 0
         if self.counts:
-            self._offset[: len(columns.targets)], self._divisor[: len(columns.targets)] = 0, 1
+            self._divisor[targets] = 1
 
     @property
     def known_size(self) -> int:
@@ -134,7 +147,7 @@ class Preprocessor(tf.Module):
         return {**inputs, "future_targets": truth}, tf.concat([inputs["history"][:, 1:, :targets], truth], axis=1)
 
     def standardise(self, values):
-        """Raw float32 `[..., columns]` to values of mean 0 and standard deviation 1."""
+        """Raw float32 `[..., columns]` to values of mean 0 and standard deviation 1; see `counts` and `from_zero`."""
         return (values - self._offset) / self._divisor
 
     def _standardised_known(self, future):
@@ -172,6 +185,7 @@ class Preprocessor(tf.Module):
             "quantiles": self.quantiles,
             "teacher": self.teacher,
             "counts": self.counts,
+            "from_zero": self.from_zero,
             "season": self.season,
             "columns": {"targets": columns.targets, "past": columns.past, "known": columns.known},
             "keys": {"identifiers": self.keys.identifiers, "time": self.keys.time},
@@ -196,7 +210,16 @@ class Preprocessor(tf.Module):
             content = json.loads(path.read_text(encoding="utf-8"))
             arguments = [
                 content[name]
-                for name in ("calendar", "look_back", "horizon", "quantiles", "teacher", "counts", "season")
+                for name in (
+                    "calendar",
+                    "look_back",
+                    "horizon",
+                    "quantiles",
+                    "teacher",
+                    "counts",
+                    "from_zero",
+                    "season",
+                )
             ]
             preprocessor = cls(*arguments)
             columns = Columns(**{name: tuple(names) for name, names in content["columns"].items()})

@@ -135,7 +135,8 @@ class SeriesSplits:
         columns = self.train.columns
         rows["series"] = f"{len(self.train.series):,}"
         if self.train.keys.time is not None:
-            rows["times"] = f"{self.train.keys.time}, steps of {self.train.frequency or 'one'}"
+            steps = f"steps of {self.train.frequency}" if self.train.frequency else "numbers of steps"
+            rows["times"] = f"{self.train.keys.time}, {steps}"
         rows["targets"] = _listed(columns.targets)
         if columns.past:
             rows["covariates, past"] = _listed(columns.past)

@@ -239,6 +239,14 @@ def test_with_json_the_last_line_is_metrics_json_and_a_person_reads_stderr(train
         assert words in trained.err, words
 
 
+def test_the_command_that_asks_the_model_names_files_that_are_there(trained):
+    """Else the first thing a person types after a training is refused."""
+    (line,) = [line for line in trained.err.splitlines() if " predict --model " in line]
+    for word in shlex.split(line.strip())[1:]:
+        assert not word.startswith(("runs/", "saved_models/")) or (trained.folder / word).exists(), word
+        assert "{run}" not in word
+
+
 def test_nobody_reads_what_cpp_has_to_say(trained):
     """Else the first thing a newcomer sees is an error about a GPU that nobody promised."""
     # Our own warnings begin with that word in small letters.

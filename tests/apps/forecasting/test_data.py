@@ -161,6 +161,14 @@ def test_what_is_no_count_is_refused_before_training(tmp_path, value, word):
         assert part in message, message
 
 
+def test_the_column_of_times_is_shown(tmp_path):
+    path = write(tmp_path, {"date": hourly(200), "y": np.arange(200)})
+    assert load_splits(configured(path)).describe()["times"] == "date, steps of h"
+    path = write(tmp_path, {"time": np.arange(200), "y": np.arange(200)})
+    assert load_splits(configured(path)).describe()["times"] == "time, numbers of steps"
+    assert "times" not in load_splits(configured(path, frequency="rows")).describe()
+
+
 def test_a_limit_that_a_preset_brought_is_told(tmp_path, capsys):
     """Else a person trains on a part of the table and does not know."""
     path = write(tmp_path, {"y": np.arange(500)})

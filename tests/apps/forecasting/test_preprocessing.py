@@ -7,6 +7,7 @@ import pytest
 
 from apps.forecasting import preprocessing
 from apps.forecasting.frequency import PERIODS
+from apps.forecasting.layers import WindowStatistics
 from apps.forecasting.preprocessing import Preprocessor
 from apps.forecasting.season import repeats
 from apps.forecasting.series import Keys
@@ -98,8 +99,27 @@ def test_counts_go_in_as_they_are():
     assert abs(preprocessor.standardise(values)[:, 2].mean()) < 1e-4
 
 
+def test_scale_makes_series_of_different_size_alike():
+    """Measured from the mean of all series, the smaller one would be a constant of the size of that mean."""
+    train = waves(past=(), known=(), series=2)
+    small = train.series[0].values
+    train = train.with_series([replace(each, values=small * size) for each, size in zip(train.series, (1, 100))])
+    for kind in ("segrnn", "deepar"):
+        preprocessor = adapted(configured(model__normalization="scale", model__kind=kind), train)
+        windows = [np.asarray(preprocessor.standardise(each.values[:48].astype(np.float32))) for each in train.series]
+        shift, scale = (np.asarray(each) for each in WindowStatistics("scale")(np.stack(windows)))
+        assert (shift == 0).all()
+        one, other = np.stack(windows) / scale
+        np.testing.assert_allclose(one, other, rtol=0.02)
+        np.testing.assert_allclose(one * np.abs(small[:48]).mean(0), small[:48], rtol=0.02)
+        forecast = np.stack(windows)[:, :12]
+        back = preprocessor.invert({"forecast": forecast, "quantiles": forecast[..., None]})["forecast"]
+        np.testing.assert_allclose(back[1], small[:12] * 100, rtol=1e-5)
+
+
 def test_what_is_saved_is_what_is_loaded(tmp_path):
-    preprocessor = adapted(configured(), replace(waves(), keys=Keys("store", "day")))
+    scaled = configured(model__normalization="scale")
+    preprocessor = adapted(scaled, replace(waves(), keys=Keys("store", "day")))
     preprocessor.save(tmp_path)
     loaded = Preprocessor.load(tmp_path)
     assert (metadata(None, loaded)["id"], metadata(None, loaded)["time"]) == ("store", "day")
