@@ -23,7 +23,7 @@ class LinearHighway(keras.layers.Layer):
         horizon: steps ahead.
 
     Call arguments:
-        own: float `[batch, channels, look_back]`, the past of each channel.
+        own: float `[batch, channels, features]`, what is known of each channel, its past before all.
         others: float `[batch, features]`, what else is known, the same for all channels.
 
     Returns:
@@ -43,10 +43,10 @@ class LinearHighway(keras.layers.Layer):
         self.bias = self.add_weight((self.horizon,), "zeros", name="bias", trainable=False)
 
     def call(self, own, others=None):
-        look_back = own.shape[-1]
-        linear = ops.matmul(own, self.kernel[:look_back]) + self.bias
+        count = own.shape[-1]
+        linear = ops.matmul(own, self.kernel[:count]) + self.bias
         if others is not None:
-            linear = linear + ops.matmul(others, self.kernel[look_back:])[:, None]
+            linear = linear + ops.matmul(others, self.kernel[count:])[:, None]
         return linear
 
     def compute_output_shape(self, own_shape, others_shape=None):

@@ -64,13 +64,8 @@ def segrnn(settings, sizes, seed):
     outputs = ops.transpose(outputs, (0, 2, 1, 3, 4))[:, : settings.horizon]
     outputs = ops.reshape(outputs, (-1, settings.horizon, sizes.targets, sizes.outputs))
     if settings.highway:
-        count, last = sizes.features - sizes.targets, min(width, settings.look_back)
-        others = [ops.reshape(covariates[:, -last:], (-1, last * count))] if count else []
-        if sizes.known_columns:
-            known = inputs["future"][:, :, : sizes.known_columns]
-            others.append(ops.reshape(known, (-1, settings.horizon * sizes.known_columns)))
         linear = LinearHighway(settings.horizon, name="highway")(
-            ops.transpose(targets, (0, 2, 1)), ops.concatenate(others, axis=-1) if others else None
+            *highway_inputs(inputs, targets, covariates, width, sizes)
         )
         outputs = sizes.with_middle(outputs, ops.transpose(linear, (0, 2, 1)))
     outputs = sizes.head(outputs) * scale[..., None] + shift[..., None]
@@ -87,3 +82,31 @@ def into_segments(values, count, width, at_front):
     elif missing:
         values = ops.concatenate([values, ops.repeat(values[:, :, -1:], missing, axis=2)], axis=2)
     return ops.reshape(values, (-1, channels, count, width * features))
+
+
+def highway_inputs(inputs, targets, covariates, width, sizes):
+    """What the linear highway reads: the past of each channel, and what is the same for all of them.
+
+    The last segment and the last covariates are there once more, times the calendar at the end of the past: what ten degrees
+    mean for the evening depends on whether it is morning.
+
+    Returns:
+        float `[batch, targets, features]`, and float `[batch, features]` or None.
+    """
+    own = ops.transpose(targets, (0, 2, 1))
+    last = min(width, sizes.look_back)
+    others = []
+    if sizes.features > sizes.targets:
+        others.append(ops.reshape(covariates[:, -last:], (-1, last * (sizes.features - sizes.targets))))
+    if sizes.known_columns:
+        known = inputs["future"][:, :, : sizes.known_columns]
+        others.append(ops.reshape(known, (-1, sizes.horizon * sizes.known_columns)))
+    calendar_size = sizes.known - sizes.known_columns
+    if calendar_size:
+        columns = sizes.features - sizes.targets - calendar_size
+        of_columns, calendar = ops.split(covariates[:, -1], [columns], axis=-1)  # [batch, columns], [batch, calendar]
+        times_own = own[:, :, -last:, None] * calendar[:, None, None]
+        own = ops.concatenate([own, ops.reshape(times_own, (-1, sizes.targets, last * calendar_size))], axis=-1)
+        if columns:
+            others.append(ops.reshape(of_columns[:, :, None] * calendar[:, None], (-1, columns * calendar_size)))
+    return own, ops.concatenate(others, axis=-1) if others else None

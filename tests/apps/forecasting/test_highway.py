@@ -33,7 +33,10 @@ def test_it_is_ridge_regression_on_past_covariates_and_what_is_known():
         own = (history[..., :targets] - last)[..., target]
         others = history[:, -12:, targets:].reshape(len(own), -1)
         known = inputs["future"][:, :, 0]
-        rows.append(np.concatenate([own, others, known], axis=1))
+        calendar, columns = history[:, -1, targets + 2 :], history[:, -1, targets : targets + 2]
+        times_own = [own[:, step] * calendar[:, place] for step in range(-12, 0) for place in range(calendar.shape[1])]
+        times_columns = [columns[:, k] * calendar[:, place] for k in range(2) for place in range(calendar.shape[1])]
+        rows.append(np.concatenate([own, np.stack(times_own, 1), others, known, np.stack(times_columns, 1)], axis=1))
         outputs.append((truth - last)[..., target])
     rows, outputs = np.concatenate(rows).astype(np.float64), np.concatenate(outputs).astype(np.float64)
     center, mean = rows.mean(0), outputs.mean(0)
