@@ -11,10 +11,10 @@ from apps.forecasting.series import Series, SeriesSet
 _LEAST_CORRELATION, _LEAST_RISE = 0.2, 0.05
 _BETTER = 0.75  # a longer season leaves at most this share of what a shorter one leaves unexplained
 _NEAR, _FAR = 0.05, 0.15  # of the length: so far may a peak be from a day, a week or a year and mean that
-_LONGEST_SEASON = 20_000  # steps that are searched
+_LONGEST_SEASON = 16_000  # steps that are searched, with three of them in the rows
 FEW_CYCLES = 14
 _LINE = 16.0  # times the power beside it; noise is hardly ever so high
-_MOST_ROWS = 100_000  # that a period of the calendar is looked for in
+_MOST_ROWS = 50_000  # the last ones, that are looked at: more would only take memory
 
 
 def find_season(train: SeriesSet) -> int:
@@ -25,7 +25,7 @@ def find_season(train: SeriesSet) -> int:
     week or a year means these.
     """
     longest = max(train.series, key=lambda each: len(each.values))
-    values = longest.values[:, : len(train.columns.targets)]
+    values = longest.values[-_MOST_ROWS:, : len(train.columns.targets)]
     most = min(len(values) // 3, _LONGEST_SEASON)
     if most < 3:
         return 1
@@ -76,7 +76,7 @@ def _natural_seasons(series: Series) -> list[int]:
     """Steps of a day, a week and a year, where they are whole numbers above 1."""
     if series.times is None or len(series.times) < 2:
         return []
-    step = int(np.median(np.diff(series.times.astype("datetime64[s]").astype(np.int64))))
+    step = int(np.median(np.diff(series.times[-_MOST_ROWS:].astype("datetime64[s]").astype(np.int64))))
     found = [period / step for period in PERIODS.values()]
     return [round(steps) for steps in found if steps > 1.5 and abs(steps - round(steps)) < 0.25]
 
@@ -99,8 +99,8 @@ def repeats(values: np.ndarray, steps: float) -> bool:
     time = np.arange(count)
 
     def power(frequencies):  # cycles in all rows -> [frequencies, columns]
-        waves = np.exp(-2j * np.pi / count * np.outer(frequencies, time))
-        return np.square(np.abs(waves @ values))
+        waves = (np.exp(-2j * np.pi / count * each * time) for each in np.atleast_1d(frequencies))  # one at a time
+        return np.square(np.abs([wave @ values for wave in waves]))
 
     beside = np.array([*range(-10, -2), *range(3, 11)])  # the window blurs a line by two
     for harmonic in (1, 2, 3):
