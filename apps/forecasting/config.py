@@ -56,10 +56,10 @@ class DataConfig(ConfigModel):
         "forward: repeat the last value",
     )
     validation_fraction: float = option(
-        0.1, "share of the rows, after those of train, for validation", unit="fraction of rows", gt=0, lt=1
+        0.15, "share of the rows, after those of train, for validation", unit="fraction of rows", gt=0, lt=1
     )
     test_fraction: float = option(
-        0.2, "share of the rows, at the end, for the test", unit="fraction of rows", gt=0, lt=1
+        0.15, "share of the rows, at the end, for the test", unit="fraction of rows", gt=0, lt=1
     )
     train_rows: int | None = option(
         None, "rows of each series to train on, with the two numbers below; none = by the fractions", unit="rows", ge=1

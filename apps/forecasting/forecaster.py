@@ -1,25 +1,27 @@
 """The trained network in its final form: a forecast and quantiles that hold on data it has not seen.
 
 Quantiles of training are too narrow or too wide on later data, so they are fitted to the validation windows, which is
-what conformal prediction does (Romano et al. 2019, "Conformalized quantile regression", arXiv:1905.03222).
+what conformal prediction does (Romano et al. 2019, "Conformalized quantile regression", arXiv:1905.03222), relative to how
+restless each look-back was, so that what was fitted in calm weeks holds in restless ones (Lei et al. 2018, "Distribution-free
+predictive inference for regression", arXiv:1604.04173, section 5.2).
 """
 
 import keras
 import numpy as np
+from keras import ops
 
 from apps.forecasting.deepar import SampleQuantiles
-from apps.forecasting.layers import ErrorQuantiles, ScaledQuantiles
-
-HALF_TRUSTED = 12  # windows without a common row
+from apps.forecasting.layers import ErrorQuantiles, Restlessness, ScaledQuantiles
 
 
-def with_fitted_quantiles(network, settings, validation) -> keras.Model:
+def with_fitted_quantiles(network, settings, validation, season=1) -> keras.Model:
     """Puts a trained network into its final form.
 
     Args:
         network: what `build_model` returned, trained.
         settings: `ModelConfig`.
         validation: `Windows` of the validation split.
+        season: steps after which the data repeat.
 
     Returns:
         A model from `history` and `future` to `forecast` float32 `[batch, horizon, targets]` and `quantiles` float32
@@ -34,16 +36,23 @@ def with_fitted_quantiles(network, settings, validation) -> keras.Model:
         forecast, quantiles = layer(inputs["history"], inputs.get("future"))
         return keras.Model(inputs, {"forecast": forecast, "quantiles": quantiles}, name="forecasting")
     outputs = plain(inputs)
-    truth, found = _on_windows(plain, validation)
+    truth, found, pasts = _on_windows(plain, validation)
+    count = truth.shape[2]
+    lag = season if season < settings.look_back else 1
+    typical = ops.convert_to_numpy(Restlessness.change(pasts, lag)).mean(axis=0)
+    of_window = Restlessness(lag, typical, name="restlessness")
+    restlessness = of_window(inputs["history"][..., :count])
+    at_windows = ops.convert_to_numpy(of_window(pasts))
     if settings.output == "point":
         forecast = outputs[..., 0]
-        errors = truth - found[..., 0]  # [windows, horizon, targets]
+        errors = (truth - found[..., 0]) / at_windows[..., 0]  # [windows, horizon, targets]
         offsets = np.moveaxis(np.quantile(errors, settings.quantiles, axis=0), 0, -1)
-        quantiles = ErrorQuantiles(offsets, name="error_quantiles")(forecast)
+        quantiles = ErrorQuantiles(offsets, name="error_quantiles")(forecast, restlessness)
     else:
         median = settings.quantiles.index(0.5)
-        widths = fit_widths(truth, found, settings.quantiles) ** _trust(len(validation.series) / settings.horizon)
-        quantiles = ScaledQuantiles(median, widths, name="scaled_quantiles")(outputs)
+        middle = found[..., median : median + 1]
+        widths = fit_widths(truth, middle + (found - middle) * at_windows, settings.quantiles)
+        quantiles = ScaledQuantiles(median, widths, name="scaled_quantiles")(outputs, restlessness)
         forecast = quantiles[..., median]
     return keras.Model(inputs, {"forecast": forecast, "quantiles": quantiles}, name="forecasting")
 
@@ -73,22 +82,16 @@ def fit_widths(truth, quantiles, levels) -> np.ndarray:
     return np.clip(widths, 0.0, 10.0)
 
 
-def _trust(independent: float) -> float:
-    """How far fitted widths are believed, from 0 to 1, by how many windows without a common row they were fitted to.
-
-    A few weeks say little about the other seasons: from few windows a width is drawn towards 1.
-    """
-    return independent / (independent + HALF_TRUSTED)
-
-
 def _on_windows(network, windows):
-    """Truth and outputs of all windows: float32 `[windows, horizon, targets]` and `[windows, horizon, targets, outputs]`."""
-    truths, outputs = [], []
+    """Of all windows truth and outputs, float32 `[windows, horizon, targets]` and `[windows, horizon, targets, outputs]`, and
+    the targets of the look-back, float32 `[windows, look_back, targets]`."""
+    truths, outputs, pasts = [], [], []
     model = keras.Model(network.input, network.output)  # apart, so that the network is not saved with an optimizer
     model.compile(jit_compile=True)
     for inputs, truth, weights in windows.evaluation_dataset():
         real = int(np.sum(weights))
         truths.append(np.asarray(truth)[:real])
+        pasts.append(np.asarray(inputs["history"])[:real, :, : truth.shape[2]])
         batch = {name: np.asarray(value) for name, value in inputs.items() if name in model.input}
         outputs.append(model.predict_on_batch(batch)[:real])
-    return np.concatenate(truths), np.concatenate(outputs)
+    return np.concatenate(truths), np.concatenate(outputs), np.concatenate(pasts)

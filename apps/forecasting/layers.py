@@ -197,6 +197,46 @@ class AscendingQuantiles(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable(package="unroll")
+class Restlessness(keras.layers.Layer):
+    """How much a look-back changed from one season to the next, beside what is typical: restless times are harder to forecast.
+
+    The square root of the ratio of mean absolute changes, from a third to three.
+
+    Args:
+        lag: int, steps of the season; 1 for data without one.
+        typical: list of float `[targets]`, the mean absolute change of typical look-backs.
+
+    Call arguments:
+        values: float `[batch, time, targets]`.
+
+    Returns:
+        float32 `[batch, 1, targets, 1]`.
+    """
+
+    def __init__(self, lag, typical, **kwargs):
+        super().__init__(**kwargs)
+        self.lag = lag
+        self.typical = np.asarray(typical, np.float32)
+
+    def call(self, values):
+        ratio = (self.change(values, self.lag) + 1e-3) / (ops.convert_to_tensor(self.typical) + 1e-3)
+        return ops.sqrt(ops.clip(ratio, 1 / 9, 9.0))[:, None, :, None]
+
+    @staticmethod
+    def change(values, lag):
+        """Mean absolute change over `lag` steps: float `[batch, time, targets]` to `[batch, targets]`."""
+        if values.shape[1] <= lag:  # nothing to compare with
+            return ops.zeros_like(values[:, 0])
+        return ops.mean(ops.abs(values[:, lag:] - values[:, :-lag]), axis=1)
+
+    def compute_output_shape(self, values_shape):
+        return (values_shape[0], 1, values_shape[2], 1)
+
+    def get_config(self):
+        return {**super().get_config(), "lag": self.lag, "typical": self.typical.tolist()}
+
+
+@keras.saving.register_keras_serializable(package="unroll")
 class ErrorQuantiles(keras.layers.Layer):
     """Quantiles of a point forecast: itself, plus the quantiles of the errors it made on validation data.
 
@@ -205,6 +245,7 @@ class ErrorQuantiles(keras.layers.Layer):
 
     Call arguments:
         forecast: float `[batch, horizon, targets]`.
+        restlessness: float `[batch, 1, targets, 1]`, by what the errors are multiplied; from `Restlessness`.
 
     Returns:
         float32 `[batch, horizon, targets, quantiles]`.
@@ -214,10 +255,10 @@ class ErrorQuantiles(keras.layers.Layer):
         super().__init__(**kwargs)
         self.offsets = np.asarray(offsets, np.float32)
 
-    def call(self, forecast):
-        return forecast[..., None] + ops.convert_to_tensor(self.offsets)
+    def call(self, forecast, restlessness):
+        return forecast[..., None] + restlessness * ops.convert_to_tensor(self.offsets)
 
-    def compute_output_shape(self, forecast_shape):
+    def compute_output_shape(self, forecast_shape, restlessness_shape):
         return (*forecast_shape, self.offsets.shape[-1])
 
     def get_config(self):
@@ -234,9 +275,10 @@ class ScaledQuantiles(keras.layers.Layer):
 
     Call arguments:
         quantiles: float `[batch, horizon, targets, quantiles]`.
+        restlessness: float `[batch, 1, targets, 1]`, by what the distances are multiplied, too; from `Restlessness`.
 
     Returns:
-        float32 of the same shape.
+        float32 of the shape of the quantiles.
     """
 
     def __init__(self, median, widths, **kwargs):
@@ -244,11 +286,12 @@ class ScaledQuantiles(keras.layers.Layer):
         self.median = median
         self.widths = np.asarray(widths, np.float32)
 
-    def call(self, quantiles):
+    def call(self, quantiles, restlessness):
         middle = quantiles[..., self.median : self.median + 1]
-        return ops.sort(middle + (quantiles - middle) * ops.convert_to_tensor(self.widths), axis=-1)
+        distance = (quantiles - middle) * restlessness
+        return ops.sort(middle + distance * ops.convert_to_tensor(self.widths), axis=-1)
 
-    def compute_output_shape(self, quantiles_shape):
+    def compute_output_shape(self, quantiles_shape, restlessness_shape):
         return quantiles_shape
 
     def get_config(self):

@@ -88,7 +88,7 @@ def train(
         weights = network.get_weights()
         network = build_model(config, preprocessor)
         network.set_weights(weights)
-    return with_fitted_quantiles(network, settings, validation)
+    return with_fitted_quantiles(network, settings, validation, preprocessor.season)
 
 
 def loss_function(settings):

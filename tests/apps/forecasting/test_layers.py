@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from apps.forecasting.layers import AscendingQuantiles, ParallelDecoding, Positions, WindowStatistics
+from apps.forecasting.layers import AscendingQuantiles, ParallelDecoding, Positions, Restlessness, WindowStatistics
 from apps.forecasting.segrnn import into_segments
 from common.layers.by_name import LAYERS
 
@@ -77,3 +77,17 @@ def test_segments_are_filled_up_at_the_end_that_is_cut():
     np.testing.assert_array_equal(front[0, 0], [[0, 0, 1, 2], [3, 4, 5, 6]])
     behind = ops.convert_to_numpy(into_segments(ops.convert_to_tensor(values), 2, 4, at_front=False))
     np.testing.assert_array_equal(behind[0, 0], [[0, 1, 2, 3], [4, 5, 6, 6]])
+
+
+def test_restless_windows_have_wider_intervals_and_typical_ones_the_fitted():
+    random = np.random.default_rng(0)
+    calm = random.normal(size=(64, 40, 2)).astype("float32")
+    typical = ops.convert_to_numpy(Restlessness.change(calm, 24)).mean(axis=0)
+    expected = np.abs(calm[:, 24:] - calm[:, :-24]).mean(axis=1)
+    np.testing.assert_allclose(Restlessness.change(calm, 24), expected, rtol=1e-5)
+    layer = Restlessness(24, typical)
+    np.testing.assert_allclose(ops.convert_to_numpy(layer(calm)).mean(), 1, atol=0.05)
+    np.testing.assert_allclose(layer(4 * calm), 2 * ops.convert_to_numpy(layer(calm)), rtol=1e-2)
+    assert ops.convert_to_numpy(layer(calm)).shape == (64, 1, 2, 1)
+    np.testing.assert_allclose(layer(np.zeros((1, 40, 2), "float32")), 1 / 3, rtol=1e-6)
+    np.testing.assert_allclose(Restlessness(1, [0.0, 0.0])(calm[:, :1]), 1, rtol=1e-6)
