@@ -4,7 +4,7 @@ import argparse
 import re
 import shlex
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
 from pydantic import BaseModel
@@ -50,7 +50,7 @@ def build_parser(app: str, verb: Verb, config_class: type[BaseModel], presets: M
         parser.epilog = presets_text(presets)
     if verb.example:
         example = [word.replace("{run}", f"runs/{app}/20260101-120000") for word in verb.example]
-        parser.epilog = f"example:\n  python -m apps.{app} {verb.name}{_required(verb)} {shlex.join(example)}"
+        parser.epilog = f"example:\n  python -m apps.{app} {verb.name}{_required(verb, example)} {shlex.join(example)}"
     return parser
 
 
@@ -105,8 +105,10 @@ def presets_text(presets: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _required(verb: Verb) -> str:
-    return "".join(f" --{flag.name} {flag.placeholder}" for flag in verb.flags if flag.required)
+def _required(verb: Verb, given: Sequence[str] = ()) -> str:
+    """The required options that the words `given` do not hold."""
+    flags = [flag for flag in verb.flags if flag.required and f"--{flag.name}" not in given]
+    return "".join(f" --{flag.name} {flag.placeholder}" for flag in flags)
 
 
 def _usage(verb: Verb) -> str:

@@ -19,17 +19,24 @@ _MOST_SERIES, _MOST_TARGETS = 4, 4  # in the picture
 _SHOWN_PAST = 4  # horizons of the past before a forecast
 
 
-def forecast_csv_path(output: str) -> Path:
+def forecast_csv_path(output: str, inputs: Sequence[str | None] = ()) -> Path:
     """Where the table goes.
 
+    Args:
+        output: as the person wrote it.
+        inputs: files that are read, which neither table nor picture may replace.
+
     Raises:
-        UserError: the name does not end in .csv, or its folder does not exist.
+        UserError: the name does not end in .csv, its folder does not exist, or it is one of the inputs.
     """
     path = Path(output)
     if path.suffix.lower() != ".csv":
         raise UserError(f"--output is {output}, but the forecast is written as CSV; give a name that ends in .csv")
     if not path.parent.is_dir():
         raise UserError(f"--output is {output}, but there is no folder {path.parent}; make it first")
+    for given in inputs:
+        if given is not None and Path(given).resolve() in (path.resolve(), path.with_suffix(".png").resolve()):
+            raise UserError(f"--output is {output}, but {given} is what the forecast is made from; give another name")
     return path
 
 

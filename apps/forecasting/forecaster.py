@@ -9,9 +9,12 @@ predictive inference for regression", arXiv:1604.04173, section 5.2).
 import keras
 import numpy as np
 from keras import ops
+from scipy.ndimage import uniform_filter1d
 
 from apps.forecasting.deepar import SampleQuantiles
 from apps.forecasting.layers import ErrorQuantiles, Restlessness, ScaledQuantiles
+
+SMOOTHED = 6  # a width is the mean over this part of the horizon
 
 
 def with_fitted_quantiles(network, settings, validation, season=1) -> keras.Model:
@@ -66,20 +69,21 @@ def fit_widths(truth, quantiles, levels) -> np.ndarray:
         levels: list of float with 0.5.
 
     Returns:
-        float `[targets, quantiles]`, 1 for the median; at most 10, so that a few windows do not blow up the intervals.
+        float `[horizon, targets, quantiles]`, 1 for the median, smoothed over neighbouring steps; at most 10, so that a few
+        windows do not blow up the intervals.
     """
     median = levels.index(0.5)
     middle = quantiles[..., median]
-    widths = np.ones((truth.shape[2], len(levels)))
+    widths = np.ones((*truth.shape[1:], len(levels)))
     for index, level in enumerate(levels):
         if index == median:
             continue
         distance = quantiles[..., index] - middle
         distance = np.where(np.abs(distance) < 1e-6, np.copysign(1e-6, distance), distance)
-        ratio = ((truth - middle) / distance).reshape(-1, truth.shape[2])
         # Below the median the ratio counts the other way round.
-        widths[:, index] = np.quantile(ratio, level if index > median else 1 - level, axis=0)
-    return np.clip(widths, 0.0, 10.0)
+        ratio = (truth - middle) / distance
+        widths[..., index] = np.quantile(ratio, level if index > median else 1 - level, axis=0)
+    return uniform_filter1d(np.clip(widths, 0.0, 10.0), max(1, len(widths) // SMOOTHED), axis=0, mode="nearest")
 
 
 def _on_windows(network, windows):

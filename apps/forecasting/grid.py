@@ -166,6 +166,9 @@ def _irregular(rows: Rows, row: int, name: str, frequency: str | None) -> UserEr
     )
 
 
+_MANY_GAPS = 20  # of one length: no accident, but another frequency
+
+
 def _gap(rows: Rows, start: int, steps: np.ndarray, name: str, frequency: str) -> UserError:
     gaps = np.flatnonzero(np.diff(steps) > 1)
     absent = np.diff(steps)[gaps] - 1
@@ -182,11 +185,27 @@ def _gap(rows: Rows, start: int, steps: np.ndarray, name: str, frequency: str) -
         and all(map(is_clock_change, times[gaps + 1]))
     ):
         advice = "it looks like the beginning of daylight saving time, so convert the times to UTC or add their offset (+02:00)"
+    others, counts = np.unique(lengths[gaps], return_counts=True)
+    if counts.max() >= _MANY_GAPS and counts.max() > len(gaps) / 2:
+        return UserError(
+            f"{rows.place(before)}: from here on rows{of_series(name)} are {_duration(int(others[counts.argmax()]), rows.are_steps)} "
+            f"apart, {counts.max():,} times, but those before are {frequency or 'one step'} apart; make it one frequency, or give "
+            "the parts to different series."
+        )
     at = "" if rows.are_steps else f" at steps of {frequency}"
     return UserError(
         f"{rows.place(before)}: after {rows.written(before)}{of_series(name)} {_rows(absent[0])} missing{at}, "
         f"{int(absent.sum()):,} in all{' of this series' if name else ''}; {advice}."
     )
+
+
+def _duration(length: int, are_steps: bool) -> str:
+    if are_steps:
+        return f"{length:,} steps"
+    for unit, seconds in (("days", 86_400), ("hours", 3_600), ("minutes", 60)):
+        if length % seconds == 0:
+            return f"{length // seconds:,} {unit}"
+    return f"{length:,} seconds"
 
 
 def _rows(count: int) -> str:

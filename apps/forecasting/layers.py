@@ -271,7 +271,7 @@ class ScaledQuantiles(keras.layers.Layer):
 
     Args:
         median: int, which of the quantiles is the median.
-        widths: nested list of float `[targets, quantiles]`.
+        widths: nested list of float `[horizon, targets, quantiles]`.
 
     Call arguments:
         quantiles: float `[batch, horizon, targets, quantiles]`.

@@ -53,7 +53,7 @@ def predict(model_dir: str, arguments: Sequence[str], flags: Mapping[str, Any]) 
     from common.files import to_json
     from common.saved_model import load
 
-    path = forecast_csv_path(flags["output"])
+    path = forecast_csv_path(flags["output"], (flags["input"], flags["future"]))
     model = load(model_dir, "forecasting")
     about = model.metadata
     columns = Columns(**{name: tuple(names) for name, names in about["columns"].items()})

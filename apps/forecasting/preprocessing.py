@@ -15,8 +15,10 @@ from apps.forecasting.config import Config
 from apps.forecasting.frequency import PERIODS
 from apps.forecasting.season import find_season, repeats
 from apps.forecasting.series import Columns, Keys, SeriesSet
+from common.errors import UserError
 from common.files import reading
 
+_LEAST_VARIATION = 1e-5  # of the size of the values; below, float32 has less than a hundred steps for it
 _CHUNK = 65_536  # rows that are computed with at a time, so that nothing as large as the table is made
 
 
@@ -66,6 +68,7 @@ class Preprocessor(tf.Module):
         self.keys = Keys()
         self.frequency: str | None = None
         self.periods: tuple[int, ...] = ()
+        self.constant_columns: tuple[str, ...] = ()  # of the training rows; known after `adapt` only
 
     @classmethod
     def from_config(cls, config: Config) -> Preprocessor:
@@ -87,10 +90,20 @@ class Preprocessor(tf.Module):
         """Learns mean and standard deviation of each column, the season, and which periods of the calendar help, from the
         training rows. A period is shown to the model if steps are shorter than half of it, and these rows hold it twice.
 
-        A column that never changes keeps its value as mean, and 1 as standard deviation.
+        A column that never changes keeps its value as mean and, in the place of a standard deviation, its size.
+
+        Raises:
+            UserError: a column that varies less than float32 can tell beside its size.
         """
         mean, std = _mean_and_std([each.values for each in train.series])
-        constant = std <= 1e-9 * np.maximum(1, np.abs(mean))
+        constant = std <= 1e-12 * np.abs(mean)
+        self.constant_columns = tuple(name for name, same in zip(train.columns.names, constant, strict=True) if same)
+        for name, middle, deviation, same in zip(train.columns.names, mean, std, constant, strict=True):
+            if not same and deviation < _LEAST_VARIATION * abs(middle):
+                raise UserError(
+                    f"{train.origin}: the column {name!r} varies by {deviation:.3g} around {middle:.6g}, too little for numbers of "
+                    "32 bits; subtract a constant from it before training and forecasting"
+                )
         periods = ()
         times = [each.times for each in train.series if each.times is not None and len(each.times) > 1]
         if self.calendar and times:
@@ -103,7 +116,13 @@ class Preprocessor(tf.Module):
             periods = tuple(period for period in held if repeats(longest, period / step))
         self.keys = train.keys
         self.season = self.season or find_season(train)
-        self._set(train.columns, train.frequency, periods, mean, np.where(constant, 1.0, std))
+        self._set(
+            train.columns,
+            train.frequency,
+            periods,
+            mean,
+            np.where(constant, np.where(mean == 0, 1.0, np.abs(mean)), std),
+        )
 
     def _set(self, columns, frequency, periods, mean, std):
         self.columns, self.frequency, self.periods = columns, frequency, tuple(periods)

@@ -18,7 +18,7 @@ def endpoints(model, preprocessor):
 
     Returns:
         Name to (function, input signature). `serving_default` takes `history` float32 `[batch, time, columns]` in the order
-        of `columns` in `metadata`, of which the last `look_back` steps are read and no fewer may be given; where the model
+        of `columns` in `metadata`, all of them finite, of which the last `look_back` steps are read and no fewer may be given; where the model
         has known covariates `future` float32 `[batch, horizon, known]`; where it has a calendar `history_time` int64
         `[batch, time]` and `future_time` int64 `[batch, horizon]`, seconds since 1970. It returns `forecast` float32
         `[batch, horizon, targets]` and `quantiles` float32 `[batch, horizon, targets, quantiles]`.
@@ -36,7 +36,15 @@ def endpoints(model, preprocessor):
         given = dict(zip(names, values))
         steps = tf.shape(given["history"])[1]
         sentence = f"history must have at least {look_back} steps, the look-back of the model"
-        with tf.control_dependencies([tf.debugging.assert_greater_equal(steps, look_back, message=sentence)]):
+        checks = [tf.debugging.assert_greater_equal(steps, look_back, message=sentence)]
+        for name in ("history", "future"):
+            if name in given:
+                finite = tf.reduce_all(tf.math.is_finite(given[name]))
+                checks.append(tf.debugging.Assert(finite, [f"{name} must hold numbers, not NaN or infinity"]))
+        if "history_time" in given:
+            same = tf.equal(tf.shape(given["history_time"])[1], steps)
+            checks.append(tf.debugging.Assert(same, ["history_time must have as many steps as history"]))
+        with tf.control_dependencies(checks):
             given["history"] = given["history"][:, -look_back:]
         given["history"].set_shape([None, look_back, len(columns)])
         if "history_time" in given:

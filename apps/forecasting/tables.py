@@ -141,6 +141,6 @@ def _refuse_doubles(table, stamps, codes, order, names, times: Times) -> None:
         advice = f"keep one of the rows, or name the column that tells series apart with {table.flags.id}"
     raise UserError(
         f"{table.place(first)} and {table.place(second).rpartition(', ')[2]} have the same time "
-        f"{written(stamps[row], times.are_steps)}{of_series(names[codes[row]])}, as {int(doubled.sum()):,} rows in all have; "
+        f"{written(stamps[row], times.are_steps)}{of_series(names[codes[row]])}, the first of {int(doubled.sum()):,} such times; "
         f"{advice}."
     )

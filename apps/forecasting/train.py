@@ -52,6 +52,10 @@ def train(
             "steps per epoch": f"{training.steps_per_epoch:,}",
         }
     )
+    if preprocessor.constant_columns:
+        console.warn(
+            f"{', '.join(preprocessor.constant_columns)}: the same value in every training row, so nothing can be learned of it"
+        )
     if settings.kind == "deepar" and splits.train.columns.past:
         console.warn("deepar reads no past covariates: nobody has them while the future is drawn step by step")
 

@@ -138,3 +138,15 @@ def test_statistics_are_those_of_all_rows_however_many_are_read_at_a_time(monkey
     found = adapted(configured(), train)
     np.testing.assert_allclose(found.mean, values.mean(axis=0), rtol=1e-12)
     np.testing.assert_allclose(found.std, values.std(axis=0), rtol=1e-12)
+
+
+def test_a_column_that_float32_cannot_tell_from_a_constant_is_refused():
+    train = waves()
+    train.series[0].values[:, 0] = 1e9 + 3 * np.sin(np.arange(600))
+    with pytest.raises(UserError, match="'a' varies by 2.12 around 1e.09.*subtract a constant"):
+        adapted(configured(), train)
+    train.series[0].values[:, 0] = 1e9 * (10 + np.sin(np.arange(600)))
+    train.series[0].values[:, 1] = 1e-9 * (10 + np.sin(np.arange(600)))
+    assert adapted(configured(), train).constant_columns == ()
+    train.series[0].values[:, 1] = 0.1
+    assert adapted(configured(), train).constant_columns == ("b",)

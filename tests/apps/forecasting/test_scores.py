@@ -106,4 +106,5 @@ def test_fitted_widths_give_each_quantile_its_level():
     widths = fit_widths(truth, quantiles, LEVELS)
     fitted = 1 + (quantiles - 1) * widths
     below = (truth[..., None] <= fitted).mean((0, 1))
+    assert widths.shape == (3, 2, 5)
     np.testing.assert_allclose(below, np.broadcast_to(LEVELS, (2, 5)), atol=0.02)
