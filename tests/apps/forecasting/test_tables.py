@@ -354,4 +354,9 @@ def test_text_far_down_among_numbers(tmp_path):
 def test_a_frequency_that_changes_within_a_series_is_named(tmp_path):
     hours, days = hourly(60), hourly(40, "2024-01-03 12:00", "D")
     message = error(write(tmp_path, table([*hours, *days[1:]], range(99))))
-    assert "line 61" in message and "1 days apart" in message and "38 times" in message and "make it one frequency" in message
+    assert (
+        "line 61" in message
+        and "1 days apart" in message
+        and "38 times" in message
+        and "make it one frequency" in message
+    )
