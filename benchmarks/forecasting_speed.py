@@ -89,7 +89,11 @@ def speed(shapes: list[Shape], rounds: int, steps: int) -> list[dict]:
     from benchmarks.stopwatch import alternating_seconds
     from benchmarks.torch_segrnn import Settings, torch_training
 
-    tf.config.threading.set_intra_op_parallelism_threads(thread_count())
+    if tf.config.threading.get_intra_op_parallelism_threads() != thread_count():
+        try:
+            tf.config.threading.set_intra_op_parallelism_threads(thread_count())
+        except RuntimeError:  # TensorFlow has started already, in a test
+            print("note: TensorFlow keeps the threads it has started with", file=sys.stderr)
     if not importlib.util.find_spec("torch"):
         print("note: PyTorch is not installed (pip install -e '.[bench]'), so it is left out", file=sys.stderr)
     found = []

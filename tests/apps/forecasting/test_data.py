@@ -26,6 +26,7 @@ def hourly(rows):
 
 
 def configured(path, look_back=10, horizon=5, **data):
+    data = {"validation_fraction": 0.1, "test_fraction": 0.2, **data}
     return Config(data={"source": "files", "path": path, **data}, model={"look_back": look_back, "horizon": horizon})
 
 
