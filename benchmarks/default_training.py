@@ -6,7 +6,6 @@ prepared in the first run in this clone; run twice, or read `data` apart. `start
 `benchmarks/results/default_training.json`, with `--app forecasting` `forecasting_training.json`.
 """
 
-import argparse
 import json
 import re
 import sys
@@ -25,11 +24,11 @@ def main() -> int:
     parser = results.make_parser("default_training", __doc__, "Options of the application go after --.")
     parser.add_argument("--app", choices=tuple(APPS), default="sentiment", help="which application")
     # The name of the file depends on the application.
-    parser.set_defaults(output=argparse.SUPPRESS)
+    parser.set_defaults(output=None)
     words, options = results.split_at_dashes(sys.argv[1:])
     arguments = parser.parse_args(words)
     name = APPS[arguments.app]
-    output = getattr(arguments, "output", results.default_output(name))
+    output = arguments.output or results.default_output(name)
     with tempfile.TemporaryDirectory() as folder:
         into = ["--name", "measured", "--runs", f"{folder}/runs", "--saved_models", f"{folder}/saved_models"]
         finished = child.run(child.application("train", *into, *options, app=arguments.app))

@@ -97,7 +97,7 @@ def with_gradient(forward, backward, operands):
 def random_uniform(shape, seed_generator):
     """Random numbers from 0 to below 1, float32 of `shape`; the same with XLA and without.
 
-    `keras.random.uniform` leaves the algorithm to TensorFlow, whose choice under XLA on CPU takes some hundred times as
+    `keras.random.uniform` leaves the algorithm to TensorFlow, whose choice under XLA on CPU takes ten to thirty times as
     long as this one (`python -m benchmarks.dropout`).
     """
     seed = tf.cast(seed_generator.next(), tf.int32)
