@@ -61,6 +61,12 @@ def main() -> int:
 
     for name in arguments.sections:
         if name == "speed":
+            # Here and not in `speed`: TensorFlow takes it before its first operation only.
+            import tensorflow as tf
+
+            from benchmarks.layer_steps import thread_count
+
+            tf.config.threading.set_intra_op_parallelism_threads(thread_count())
             rows = speed(arguments.shapes, arguments.rounds, arguments.steps)
             counts = {"rounds": arguments.rounds, "steps": arguments.steps}
         else:
@@ -82,18 +88,12 @@ def save_section(output: Path, name: str, section: dict) -> None:
 def speed(shapes: list[Shape], rounds: int, steps: int) -> list[dict]:
     """Rows of the section: windows per second of training, and of ours over each of the others."""
     # Imported here, so that --help and the section memory do not wait for TensorFlow.
-    import tensorflow as tf
 
     from benchmarks import forecasting_steps as parts
     from benchmarks.layer_steps import thread_count
     from benchmarks.stopwatch import alternating_seconds
     from benchmarks.torch_segrnn import Settings, torch_training
 
-    if tf.config.threading.get_intra_op_parallelism_threads() != thread_count():
-        try:
-            tf.config.threading.set_intra_op_parallelism_threads(thread_count())
-        except RuntimeError:  # TensorFlow has started already, in a test
-            print("note: TensorFlow keeps the threads it has started with", file=sys.stderr)
     if not importlib.util.find_spec("torch"):
         print("note: PyTorch is not installed (pip install -e '.[bench]'), so it is left out", file=sys.stderr)
     found = []

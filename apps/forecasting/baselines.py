@@ -12,6 +12,7 @@ from apps.forecasting.windows import Windows
 
 _MOST_WINDOWS = 50_000  # that the linear map is fitted to; more change nothing
 _RIDGE = 1e-4  # of the mean square of the inputs
+_CHUNK = 65_536  # rows that are computed with at a time, so that nothing as large as the table is made
 
 
 def last_value(history, horizon):
@@ -133,6 +134,10 @@ def _inputs(history):
 def naive_error(train: SeriesSet, season: int) -> np.ndarray:
     """Mean absolute error of repeating the last season within the training rows, float64 `[targets]`, in raw units."""
     targets = len(train.columns.targets)
-    errors = [np.abs(each.values[season:, :targets] - each.values[:-season, :targets]) for each in train.series]
-    joined = np.concatenate(errors) if errors else np.zeros((0, targets))
-    return joined.mean(axis=0) if len(joined) else np.zeros(targets)
+    total, rows = np.zeros(targets), 0
+    for each in train.series:
+        for start in range(0, len(each.values) - season, _CHUNK):
+            before = each.values[start : min(start + _CHUNK, len(each.values) - season), :targets]
+            total += np.abs(each.values[start + season : start + season + len(before), :targets] - before).sum(axis=0)
+            rows += len(before)
+    return total / max(1, rows)

@@ -16,7 +16,7 @@ from apps.forecasting.baselines import LinearMap, SeasonsBefore, drift, last_val
 from apps.forecasting.example_files import write_examples
 from apps.forecasting.scores import Scores
 from apps.forecasting.series import SeriesSplits
-from apps.forecasting.windows import Windows
+from apps.forecasting.windows import EVALUATION_BATCH, Windows
 from common.console import get_console
 from common.errors import UserError
 from common.files import atomic_write, write_json
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from apps.forecasting.config import Config
     from apps.forecasting.preprocessing import Preprocessor
 
-BATCH = 256  # windows
 SHOWN = 4  # windows that the picture of forecasts shows
 
 
@@ -56,7 +55,7 @@ def evaluate(
     settings, part = config.model, getattr(splits, split)
     columns = part.columns
     try:
-        windows = Windows(part, preprocessor, settings.look_back, settings.horizon, BATCH)
+        windows = Windows(part, preprocessor, settings.look_back, settings.horizon, EVALUATION_BATCH)
     except ValueError as error:
         raise UserError(
             f"the {split} split has no {settings.horizon} rows in one piece; choose another --split or give more data"
@@ -68,7 +67,7 @@ def evaluate(
     seconds: dict[str, float] = {}
 
     started = time.perf_counter()
-    training = Windows(splits.train, preprocessor, settings.look_back, settings.horizon, BATCH)
+    training = Windows(splits.train, preprocessor, settings.look_back, settings.horizon, EVALUATION_BATCH)
     linear = LinearMap.fit(training, mean, std)
     baselines = {
         "last_value": lambda history, indices: last_value(history, settings.horizon),
@@ -88,8 +87,8 @@ def evaluate(
     seconds["baselines"] = time.perf_counter() - started
 
     seconds["predict"] = 0.0
-    for start in range(0, windows.count, BATCH):
-        indices = np.arange(start, min(start + BATCH, windows.count))
+    for start in range(0, windows.count, EVALUATION_BATCH):
+        indices = np.arange(start, min(start + EVALUATION_BATCH, windows.count))
         raw = windows.raw(indices)
         truth, history = raw["future"][..., :targets], raw["history"][..., :targets]
         started = time.perf_counter()
@@ -143,7 +142,7 @@ def forecast(model: keras.Model, preprocessor: Preprocessor, raw: dict[str, np.n
         `forecast` float32 `[windows, horizon, targets]`, `quantiles` float32 `[windows, horizon, targets, quantiles]`.
     """
     count = len(raw["history"])
-    rows = np.minimum(np.arange(BATCH), count - 1)
+    rows = np.minimum(np.arange(EVALUATION_BATCH), count - 1)
     inputs, _ = preprocessor.prepare({name: value[rows] for name, value in raw.items()})
     inputs = {name: np.asarray(value) for name, value in inputs.items() if name in model.input}
     outputs = preprocessor.invert(model.predict_on_batch(inputs))

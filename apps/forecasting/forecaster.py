@@ -2,9 +2,11 @@
 
 Quantiles of training are too narrow or too wide on later data, so they are fitted to the validation windows, which is
 what conformal prediction does (Romano et al. 2019, "Conformalized quantile regression", arXiv:1905.03222), relative to how
-restless each look-back was, so that what was fitted in calm weeks holds in restless ones (Lei et al. 2018, "Distribution-free
+volatile each look-back was, so that what was fitted in calm weeks holds in volatile ones (Lei et al. 2018, "Distribution-free
 predictive inference for regression", arXiv:1604.04173, section 5.2).
 """
+
+import math
 
 import keras
 import numpy as np
@@ -12,12 +14,13 @@ from keras import ops
 from scipy.ndimage import uniform_filter1d
 
 from apps.forecasting.deepar import SampleQuantiles
-from apps.forecasting.layers import ErrorQuantiles, Restlessness, ScaledQuantiles
+from apps.forecasting.layers import ErrorQuantiles, RelativeVolatility, ScaledQuantiles
 
+LEAST_WINDOWS, MOST_NUMBERS = 1_000, 50_000_000  # that quantiles are fitted to: more say little more
 SMOOTHED = 6  # a width is the mean over this part of the horizon
 
 
-def with_fitted_quantiles(network, settings, validation, season=1) -> keras.Model:
+def with_fitted_quantiles(network, settings, validation, season=1, jit_compile=True) -> keras.Model:
     """Puts a trained network into its final form.
 
     Args:
@@ -25,6 +28,7 @@ def with_fitted_quantiles(network, settings, validation, season=1) -> keras.Mode
         settings: `ModelConfig`.
         validation: `Windows` of the validation split.
         season: steps after which the data repeat.
+        jit_compile: whether the forecasts of the validation windows are compiled by XLA.
 
     Returns:
         A model from `history` and `future` to `forecast` float32 `[batch, horizon, targets]` and `quantiles` float32
@@ -39,23 +43,21 @@ def with_fitted_quantiles(network, settings, validation, season=1) -> keras.Mode
         forecast, quantiles = layer(inputs["history"], inputs.get("future"))
         return keras.Model(inputs, {"forecast": forecast, "quantiles": quantiles}, name="forecasting")
     outputs = plain(inputs)
-    truth, found, pasts = _on_windows(plain, validation)
-    count = truth.shape[2]
     lag = season if season < settings.look_back else 1
-    typical = ops.convert_to_numpy(Restlessness.change(pasts, lag)).mean(axis=0)
-    of_window = Restlessness(lag, typical, name="restlessness")
-    restlessness = of_window(inputs["history"][..., :count])
-    at_windows = ops.convert_to_numpy(of_window(pasts))
+    truth, found, changes = _on_windows(plain, validation, lag, jit_compile)
+    relative = RelativeVolatility(lag, changes.mean(axis=0), name="volatility")
+    volatility = relative(inputs["history"][..., : truth.shape[2]])
+    at_windows = ops.convert_to_numpy(relative.of_change(changes))
     if settings.output == "point":
         forecast = outputs[..., 0]
         errors = (truth - found[..., 0]) / at_windows[..., 0]  # [windows, horizon, targets]
         offsets = np.moveaxis(np.quantile(errors, settings.quantiles, axis=0), 0, -1)
-        quantiles = ErrorQuantiles(offsets, name="error_quantiles")(forecast, restlessness)
+        quantiles = ErrorQuantiles(offsets, name="error_quantiles")(forecast, volatility)
     else:
         median = settings.quantiles.index(0.5)
         middle = found[..., median : median + 1]
         widths = fit_widths(truth, middle + (found - middle) * at_windows, settings.quantiles)
-        quantiles = ScaledQuantiles(median, widths, name="scaled_quantiles")(outputs, restlessness)
+        quantiles = ScaledQuantiles(median, widths, name="scaled_quantiles")(outputs, volatility)
         forecast = quantiles[..., median]
     return keras.Model(inputs, {"forecast": forecast, "quantiles": quantiles}, name="forecasting")
 
@@ -86,16 +88,16 @@ def fit_widths(truth, quantiles, levels) -> np.ndarray:
     return uniform_filter1d(np.clip(widths, 0.0, 10.0), max(1, len(widths) // SMOOTHED), axis=0, mode="nearest")
 
 
-def _on_windows(network, windows):
-    """Of all windows truth and outputs, float32 `[windows, horizon, targets]` and `[windows, horizon, targets, outputs]`, and
-    the targets of the look-back, float32 `[windows, look_back, targets]`."""
-    truths, outputs, pasts = [], [], []
+def _on_windows(network, windows, lag, jit_compile):
+    """Of windows evenly spaced in the validation rows, at most as many as fit into some memory: truth float32
+    `[windows, horizon, targets]`, outputs float32 `[windows, horizon, targets, outputs]`, and the change over `lag` steps of the
+    look-back, float32 `[windows, targets]`."""
     model = keras.Model(network.input, network.output)  # apart, so that the network is not saved with an optimizer
-    model.compile(jit_compile=True)
-    for inputs, truth, weights in windows.evaluation_dataset():
-        real = int(np.sum(weights))
-        truths.append(np.asarray(truth)[:real])
-        pasts.append(np.asarray(inputs["history"])[:real, :, : truth.shape[2]])
-        batch = {name: np.asarray(value) for name, value in inputs.items() if name in model.input}
-        outputs.append(model.predict_on_batch(batch)[:real])
-    return np.concatenate(truths), np.concatenate(outputs), np.concatenate(pasts)
+    model.compile(jit_compile=jit_compile)
+    most = max(LEAST_WINDOWS, MOST_NUMBERS // math.prod(network.output_shape[1:]))
+    found = []
+    for inputs, truth, real in windows.sample(most):
+        outputs = model.predict_on_batch({name: value for name, value in inputs.items() if name in model.input})
+        change = RelativeVolatility.change(inputs["history"][:, :, : truth.shape[2]], lag)
+        found.append((truth[:real], outputs[:real], ops.convert_to_numpy(change)[:real]))
+    return tuple(np.concatenate(each) for each in zip(*found, strict=True))

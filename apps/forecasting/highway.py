@@ -12,7 +12,8 @@ from keras import ops
 
 # Penalties that are tried, as shares of the mean square of the inputs.
 PENALTIES = (1e-5, 1e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3, 1.0)
-_MOST_ROWS = 200_000  # windows times targets that a fit looks at
+# Windows times targets that a fit looks at; those of validation are kept in memory meanwhile.
+_MOST_ROWS, _MOST_VALIDATION_ROWS = 200_000, 20_000
 
 
 @keras.saving.register_keras_serializable(package="unroll")
@@ -71,7 +72,7 @@ def fit_highway(network: keras.Model, training, validation) -> float:
     probe = keras.Model(network.inputs, [*given, *statistics.output])
     squares = products = 0.0
     sums, means, rows = 0.0, 0.0, 0
-    for inputs, outputs in _rows(probe, training):
+    for inputs, outputs in _rows(probe, training, _MOST_ROWS):
         squares, products = squares + inputs.T @ inputs, products + inputs.T @ outputs
         sums, means, rows = sums + inputs.sum(0), means + outputs.sum(0), rows + len(inputs)
     center, mean = sums / rows, means / rows
@@ -80,7 +81,7 @@ def fit_highway(network: keras.Model, training, validation) -> float:
     eigenvalues, vectors = np.linalg.eigh(squares)
     rotated = vectors.T @ products
 
-    held_out = list(_rows(probe, validation))
+    held_out = list(_rows(probe, validation, _MOST_VALIDATION_ROWS))
     best = (np.inf, None, None)
     for penalty in PENALTIES:
         kernel = vectors @ (rotated / (np.maximum(eigenvalues, 0) + max(penalty * size, 1e-9))[:, None])
@@ -92,23 +93,14 @@ def fit_highway(network: keras.Model, training, validation) -> float:
     return best[1]
 
 
-def _rows(probe, windows):
-    """Inputs of the regression, float64 `[rows, features]`, and what they should give, float64 `[rows, horizon]`, by batches.
-
-    Evenly thinned out where there are very many windows.
-    """
+def _rows(probe, windows, most):
+    """Inputs of the regression, float64 `[rows, features]`, and what they should give, float64 `[rows, horizon]`, by batches of at
+    most so many rows in all, a row for each window and target."""
     targets = windows.targets
-    size = windows.batch_size
-    batches = -(-windows.count // size)
-    every = max(1, windows.count * targets // _MOST_ROWS)
-    for start in range(0, batches, every):
-        indices = start * size + np.arange(size)
-        inputs, truth = windows.prepared(np.minimum(indices, windows.count - 1))
-        *given, shift, scale = (np.asarray(value, np.float64) for value in probe.predict_on_batch(inputs))
-        real = indices < windows.count
-        own = given[0][real]
-        rows = own.reshape(-1, own.shape[-1])
+    for inputs, truth, real in windows.sample(max(1, most // targets)):
+        *given, shift, scale = (np.asarray(value, np.float64)[:real] for value in probe.predict_on_batch(inputs))
+        rows = given[0].reshape(-1, given[0].shape[-1])
         if len(given) > 1:
-            rows = np.concatenate([rows, np.repeat(given[1][real], targets, axis=0)], axis=1)
-        outputs = np.moveaxis((truth - shift)[real] / scale[real], 1, 2)
+            rows = np.concatenate([rows, np.repeat(given[1], targets, axis=0)], axis=1)
+        outputs = np.moveaxis((truth[:real] - shift) / scale, 1, 2)
         yield rows, outputs.reshape(-1, outputs.shape[-1])

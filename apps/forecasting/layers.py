@@ -119,7 +119,7 @@ class ParallelDecoding(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable(package="unroll")
-class Positions(keras.layers.Layer):
+class PositionEmbedding(keras.layers.Layer):
     """A vector for each future segment of each channel: half of it says which segment, half which channel.
 
     Args:
@@ -197,8 +197,8 @@ class AscendingQuantiles(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable(package="unroll")
-class Restlessness(keras.layers.Layer):
-    """How much a look-back changed from one season to the next, beside what is typical: restless times are harder to forecast.
+class RelativeVolatility(keras.layers.Layer):
+    """How much a look-back changed from one season to the next, beside what is typical: volatile times are harder to forecast.
 
     The square root of the ratio of mean absolute changes, from a third to three.
 
@@ -219,7 +219,11 @@ class Restlessness(keras.layers.Layer):
         self.typical = np.asarray(typical, np.float32)
 
     def call(self, values):
-        ratio = (self.change(values, self.lag) + 1e-3) / (ops.convert_to_tensor(self.typical) + 1e-3)
+        return self.of_change(self.change(values, self.lag))
+
+    def of_change(self, change):
+        """The same from what `change` returned: float `[batch, targets]` to `[batch, 1, targets, 1]`."""
+        ratio = (change + 1e-3) / (ops.convert_to_tensor(self.typical) + 1e-3)
         return ops.sqrt(ops.clip(ratio, 1 / 9, 9.0))[:, None, :, None]
 
     @staticmethod
@@ -245,7 +249,7 @@ class ErrorQuantiles(keras.layers.Layer):
 
     Call arguments:
         forecast: float `[batch, horizon, targets]`.
-        restlessness: float `[batch, 1, targets, 1]`, by what the errors are multiplied; from `Restlessness`.
+        volatility: float `[batch, 1, targets, 1]`, by what the errors are multiplied; from `RelativeVolatility`.
 
     Returns:
         float32 `[batch, horizon, targets, quantiles]`.
@@ -255,10 +259,10 @@ class ErrorQuantiles(keras.layers.Layer):
         super().__init__(**kwargs)
         self.offsets = np.asarray(offsets, np.float32)
 
-    def call(self, forecast, restlessness):
-        return forecast[..., None] + restlessness * ops.convert_to_tensor(self.offsets)
+    def call(self, forecast, volatility):
+        return forecast[..., None] + volatility * ops.convert_to_tensor(self.offsets)
 
-    def compute_output_shape(self, forecast_shape, restlessness_shape):
+    def compute_output_shape(self, forecast_shape, volatility_shape):
         return (*forecast_shape, self.offsets.shape[-1])
 
     def get_config(self):
@@ -275,7 +279,7 @@ class ScaledQuantiles(keras.layers.Layer):
 
     Call arguments:
         quantiles: float `[batch, horizon, targets, quantiles]`.
-        restlessness: float `[batch, 1, targets, 1]`, by what the distances are multiplied, too; from `Restlessness`.
+        volatility: float `[batch, 1, targets, 1]`, by what the distances are multiplied, too; from `RelativeVolatility`.
 
     Returns:
         float32 of the shape of the quantiles.
@@ -286,12 +290,12 @@ class ScaledQuantiles(keras.layers.Layer):
         self.median = median
         self.widths = np.asarray(widths, np.float32)
 
-    def call(self, quantiles, restlessness):
+    def call(self, quantiles, volatility):
         middle = quantiles[..., self.median : self.median + 1]
-        distance = (quantiles - middle) * restlessness
+        distance = (quantiles - middle) * volatility
         return ops.sort(middle + distance * ops.convert_to_tensor(self.widths), axis=-1)
 
-    def compute_output_shape(self, quantiles_shape, restlessness_shape):
+    def compute_output_shape(self, quantiles_shape, volatility_shape):
         return quantiles_shape
 
     def get_config(self):

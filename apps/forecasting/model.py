@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import keras
 import numpy as np
+from keras import ops
 
 from apps.forecasting.config import Config
 from apps.forecasting.deepar import deepar
@@ -48,7 +49,15 @@ class Sizes:
             inputs["future"] = keras.Input((self.horizon, self.known), name="future")
         return inputs
 
-    def with_middle(self, outputs, values):
+    def by_target(self, outputs):
+        """What channels gave to what targets have: float `[batch, channels, time, numbers]`, with `time` at least the horizon, to
+        `[batch, horizon, targets, outputs]`."""
+        _, channels, time, _ = outputs.shape
+        outputs = ops.reshape(outputs, (-1, channels, time, self.targets // channels, self.outputs))
+        outputs = ops.transpose(outputs, (0, 2, 1, 3, 4))[:, : self.horizon]
+        return ops.reshape(outputs, (-1, self.horizon, self.targets, self.outputs))
+
+    def add_to_forecast(self, outputs, values):
         """Adds values float `[batch, horizon, targets]` to the number that is the forecast, before `head`."""
         place = np.eye(1, self.outputs, self.median or 0, dtype="float32")[0]
         return outputs + values[..., None] * place

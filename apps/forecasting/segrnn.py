@@ -6,7 +6,7 @@ import keras
 from keras import ops
 
 from apps.forecasting.highway import LinearHighway
-from apps.forecasting.layers import ParallelDecoding, Positions, WindowStatistics
+from apps.forecasting.layers import ParallelDecoding, PositionEmbedding, WindowStatistics
 from common.layers import Dropout
 from common.layers.by_name import LAYERS
 
@@ -38,16 +38,15 @@ def segrnn(settings, sizes, seed):
     targets, covariates = ops.split(history, [sizes.targets], axis=-1)
     shift, scale = WindowStatistics(settings.normalization, name="window_statistics")(targets)
     targets = (targets - shift) / scale
-    own = (
-        ops.transpose(targets, (0, 2, 1))[..., None] if shared else targets[:, None]
-    )  # [batch, channels, time, features]
+    # [batch, channels, time, features]
+    own = ops.transpose(targets, (0, 2, 1))[..., None] if shared else targets[:, None]
     segments = keras.layers.Dense(units, name="segment")(into_segments(own, past_segments, width, at_front=True))
     if sizes.features > sizes.targets:
         of_covariates = into_segments(covariates[:, None], past_segments, width, at_front=True)
         segments = segments + keras.layers.Dense(units, use_bias=False, name="covariates")(of_covariates)
     segments = ops.relu(segments)  # [batch, channels, past segments, units]
 
-    queries = Positions(channels, future_segments, units, name="positions")(segments)
+    queries = PositionEmbedding(channels, future_segments, units, name="positions")(segments)
     if sizes.known:
         of_known = into_segments(inputs["future"][:, None], future_segments, width, at_front=False)
         queries = queries + keras.layers.Dense(units, use_bias=False, name="known")(of_known)
@@ -59,15 +58,13 @@ def segrnn(settings, sizes, seed):
     outputs = keras.layers.Dense(width * sizes.targets // channels * sizes.outputs, dtype="float32", name="outputs")(
         decoded
     )
-    # [batch, channels, future segments, width·(targets of a channel)·outputs] -> [batch, horizon, targets, outputs]
-    outputs = ops.reshape(outputs, (-1, channels, future_segments * width, sizes.targets // channels, sizes.outputs))
-    outputs = ops.transpose(outputs, (0, 2, 1, 3, 4))[:, : settings.horizon]
-    outputs = ops.reshape(outputs, (-1, settings.horizon, sizes.targets, sizes.outputs))
+    outputs = ops.reshape(outputs, (-1, channels, future_segments * width, sizes.targets // channels * sizes.outputs))
+    outputs = sizes.by_target(outputs)
     if settings.highway:
         linear = LinearHighway(settings.horizon, name="highway")(
             *highway_inputs(inputs, targets, covariates, width, sizes)
         )
-        outputs = sizes.with_middle(outputs, ops.transpose(linear, (0, 2, 1)))
+        outputs = sizes.add_to_forecast(outputs, ops.transpose(linear, (0, 2, 1)))
     outputs = sizes.head(outputs) * scale[..., None] + shift[..., None]
     return keras.Model(inputs, outputs, name="network")
 

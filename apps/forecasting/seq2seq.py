@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from apps.forecasting.layers import Positions, WindowStatistics
+from apps.forecasting.layers import PositionEmbedding, WindowStatistics
 from common.layers import AdditiveAttention, AttentionCell, AttentionRNN, Dropout
 from common.layers.by_name import LAYERS
 
@@ -39,7 +39,7 @@ def seq2seq(settings, sizes, seed):
     if sizes.features > sizes.targets:
         sequence = ops.concatenate([sequence, ops.repeat(covariates[:, None], channels, axis=1)], axis=-1)
     sequence = ops.reshape(sequence, (-1, settings.look_back, sequence.shape[-1]))
-    steps = Positions(channels, settings.horizon, units, name="steps")(sequence)
+    steps = PositionEmbedding(channels, settings.horizon, units, name="steps")(sequence)
     if sizes.known:
         of_known = keras.layers.Dense(units, use_bias=False, name="known")(inputs["future"][:, None])
         steps = steps + of_known
@@ -70,7 +70,6 @@ def seq2seq(settings, sizes, seed):
             steps = layer(steps, initial_state=states[index])
     steps = Dropout(settings.dropout, seed=seed, name="dropout")(steps)
     outputs = keras.layers.Dense(sizes.targets // channels * sizes.outputs, dtype="float32", name="outputs")(steps)
-    outputs = ops.reshape(outputs, (-1, channels, settings.horizon, sizes.targets // channels, sizes.outputs))
-    outputs = ops.reshape(ops.transpose(outputs, (0, 2, 1, 3, 4)), (-1, settings.horizon, sizes.targets, sizes.outputs))
+    outputs = sizes.by_target(ops.reshape(outputs, (-1, channels, settings.horizon, outputs.shape[-1])))
     outputs = sizes.head(outputs) * scale[..., None] + shift[..., None]
     return keras.Model(inputs, outputs, name="network")

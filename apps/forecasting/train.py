@@ -9,17 +9,15 @@ from apps.forecasting.losses import likelihood_loss, pinball_loss, point_loss
 from apps.forecasting.model import build_model
 from apps.forecasting.preprocessing import Preprocessor
 from apps.forecasting.series import SeriesSplits
-from apps.forecasting.windows import Windows
+from apps.forecasting.windows import EVALUATION_BATCH, Windows
 from common.console import get_console
 from common.runs import Run
 from common.training.checkpoints import Checkpoints
 from common.training.compilation import require_jit_compile
 from common.training.fit import resumable_fit
 from common.training.optimizer import make_optimizer
-from common.training.precision import require_float32_outputs, set_precision
+from common.training.precision import rebuilt_in_float32, require_float32_outputs, set_precision
 from common.training.seeds import set_seeds
-
-EVALUATION_BATCH = 256  # windows
 
 
 def train(
@@ -87,12 +85,8 @@ def train(
         console=console,
     )
     if config.train.mixed_precision:
-        # Trained in 16 bits, it answers in 32.
-        set_precision(False)
-        weights = network.get_weights()
-        network = build_model(config, preprocessor)
-        network.set_weights(weights)
-    return with_fitted_quantiles(network, settings, validation, preprocessor.season)
+        network = rebuilt_in_float32(network, lambda: build_model(config, preprocessor))
+    return with_fitted_quantiles(network, settings, validation, preprocessor.season, config.train.jit_compile)
 
 
 def loss_function(settings):

@@ -6,12 +6,14 @@ interrupted goes on with exactly the batches it would have seen.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import tensorflow as tf
 
 from apps.forecasting.series import SeriesSet
+
+EVALUATION_BATCH = 256  # windows
 
 
 class Windows:
@@ -79,9 +81,17 @@ class Windows:
         """How many targets a window has."""
         return len(self._preprocessor.columns.targets)
 
+    def sample(self, most: int) -> Iterator[tuple[dict[str, np.ndarray], np.ndarray, int]]:
+        """At most so many windows, evenly spaced, in batches: inputs and targets as `prepared` gives them, and how many of the
+        `batch_size` rows are windows of their own. The rest fills up the batch, so that one shape is compiled."""
+        chosen = np.unique(np.linspace(0, self.count - 1, min(self.count, most)).astype(np.int64))
+        for start in range(0, len(chosen), self.batch_size):
+            rows = chosen[start : start + self.batch_size]
+            yield *self.prepared(np.pad(rows, (0, self.batch_size - len(rows)), mode="edge")), len(rows)
+
     def prepared(self, indices: np.ndarray) -> tuple[dict[str, np.ndarray], np.ndarray]:
         """What the network reads of windows, and standardised targets, as in `dataset`."""
-        inputs, targets = self._preprocessor.prepare(self._raw(tf.constant(indices, tf.int64)))
+        inputs, targets = self._preprocessor.prepare(self.raw(indices))
         return {name: np.asarray(value) for name, value in inputs.items()}, np.asarray(targets)
 
     def _raw(self, indices):

@@ -18,7 +18,7 @@ from common.training.checkpoints import Checkpoints
 from common.training.compilation import require_jit_compile
 from common.training.fit import resumable_fit
 from common.training.optimizer import make_optimizer
-from common.training.precision import require_float32_outputs, set_precision
+from common.training.precision import rebuilt_in_float32, require_float32_outputs, set_precision
 from common.training.seeds import set_seeds
 
 
@@ -80,11 +80,7 @@ def train(config: Config, run: Run, splits: Splits, preprocessor: Preprocessor, 
     )
 
     if config.train.mixed_precision:
-        # Trained in 16 bits, it answers in 32: probabilities keep their digits, and a CPU has nothing to gain.
-        set_precision(False)
-        weights = network.get_weights()
-        network = build_model(config, preprocessor)
-        network.set_weights(weights)
+        network = rebuilt_in_float32(network, lambda: build_model(config, preprocessor))
     parts = [predict_logits(network, splits.validation, preprocessor)]
     if config.model.wide:
         parts.append(preprocessor.wide_logits_of(splits.validation.texts))

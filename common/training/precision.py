@@ -1,5 +1,7 @@
 """Mixed precision: 16 bits inside the layers, 32 bits for weights, logits and loss."""
 
+from collections.abc import Callable
+
 import keras
 
 
@@ -15,6 +17,22 @@ def set_precision(mixed_precision: bool) -> None:
         mixed_precision: Whether layers compute in bfloat16. Variables stay float32 either way.
     """
     keras.config.set_dtype_policy("mixed_bfloat16" if mixed_precision else "float32")
+
+
+def rebuilt_in_float32(network: keras.Model, build: Callable[[], keras.Model]) -> keras.Model:
+    """Returns what `build` builds, in 32 bits, with the weights of a network that was trained in 16.
+
+    What is served keeps the digits of its probabilities, and a CPU has nothing to gain from 16 bits.
+
+    Args:
+        network: Trained under `set_precision(True)`.
+        build: Builds the same network once more.
+    """
+    set_precision(False)
+    weights = network.get_weights()
+    network = build()
+    network.set_weights(weights)
+    return network
 
 
 def require_float32_outputs(model: keras.Model) -> None:
