@@ -95,3 +95,17 @@ def test_neither_statistics_nor_windows_copy_the_table():
     finally:
         tracemalloc.stop()
     assert peak < values.nbytes / 2
+
+
+@pytest.mark.parametrize(("most", "expected"), [(10**6, None), (5, 5), (1, 1)])
+def test_a_sample_is_bounded_evenly_spaced_and_filled_up(most, expected):
+    config = configured()
+    made = splits(waves(rows=340), config)
+    cut = Windows(made.train, adapted(config, made.train), 48, 12, 7)
+    batches = list(cut.sample(most))
+    assert {len(targets) for _, targets, _ in batches} == {7}
+    real = np.concatenate([targets[:count] for _, targets, count in batches])
+    assert len(real) == (expected or cut.count)
+    every = cut.prepared(np.arange(cut.count))[1]
+    chosen = np.unique(np.linspace(0, cut.count - 1, len(real)).astype(int))
+    np.testing.assert_array_equal(real, every[chosen])
