@@ -1,6 +1,8 @@
 """Sections of the configuration that every application has."""
 
-from typing import Literal
+from typing import Any, ClassVar, Literal, Self
+
+from pydantic import model_validator
 
 from common.config import ConfigModel, option
 
@@ -21,6 +23,41 @@ CellName = Literal[
     "lru",
     "mlstm",
 ]
+
+
+class SourceConfig(ConfigModel):
+    """What holds for the section `data` of every application, whose fields are its own: `source`, `name`, `path`,
+    `validation_fraction` and `test_fraction` among them."""
+
+    path_meaning: ClassVar[str] = "the file"  # of `path`, in a sentence
+
+    @model_validator(mode="before")
+    @classmethod
+    def _files_have_no_name(cls, values: Any) -> Any:
+        # The set that a preset names would stand among the settings of a run that never saw it.
+        if isinstance(values, dict) and values.get("source") == "files":
+            return {name: value for name, value in values.items() if name != "name"}
+        return values
+
+    @model_validator(mode="after")
+    def _path_goes_with_files(self) -> Self:
+        if self.source == "files" and self.path is None:
+            raise ValueError(f"data.source is files, so data.path must name {self.path_meaning}")
+        if self.source != "files" and self.path is not None:
+            raise ValueError(
+                f"data.path is {self.path!r}, but data.source is {self.source}; "
+                f"to read your own files add --data.source files"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _split_leaves_something(self) -> Self:
+        if self.validation_fraction + self.test_fraction >= 1:
+            raise ValueError(
+                f"data.validation_fraction {self.validation_fraction:g} and data.test_fraction "
+                f"{self.test_fraction:g} leave nothing to train on; their sum must be below 1"
+            )
+        return self
 
 
 class TrainConfig(ConfigModel):

@@ -6,7 +6,7 @@ from typing import Any, Literal
 from pydantic import field_validator, model_validator
 
 from common.config import ConfigModel, option
-from common.config_sections import CellName, TrainConfig
+from common.config_sections import CellName, SourceConfig, TrainConfig
 from common.spelling import did_you_mean, listed
 
 BUNDLED = ("greensboro", "sand_point", "miami")
@@ -17,8 +17,10 @@ LONGEST_SEGMENT = 24  # steps, where none is set
 CATALOGUE = ("ett/h1", "ett/h2", "ett/m1", "ett/m2", "jena_climate")
 
 
-class DataConfig(ConfigModel):
+class DataConfig(SourceConfig):
     """Where the measurements come from, what their columns mean, and how they are split in time."""
+
+    path_meaning = "the table"
 
     source: Literal["bundled", "tfds", "files"] = option(
         "bundled",
@@ -78,14 +80,6 @@ class DataConfig(ConfigModel):
     )
     cache_dir: str = option(".cache/datasets", "folder for prepared data sets, relative to the current directory")
 
-    @model_validator(mode="before")
-    @classmethod
-    def _files_have_no_name(cls, values: Any) -> Any:
-        # The set that a preset names would stand among the settings of a run that never saw it.
-        if isinstance(values, dict) and values.get("source") == "files":
-            return {name: value for name, value in values.items() if name != "name"}
-        return values
-
     @model_validator(mode="after")
     def _source_fits(self) -> "DataConfig":
         if self.source != "files":
@@ -95,13 +89,6 @@ class DataConfig(ConfigModel):
                     f"data.name is {self.name!r}, but the {self.source} sets are {listed(names, 'and')}; for your own table "
                     f"add --data.source files --data.path FILE{did_you_mean(self.name, names)}"
                 )
-        if self.source == "files" and self.path is None:
-            raise ValueError("data.source is files, so data.path must name the table")
-        if self.source != "files" and self.path is not None:
-            raise ValueError(
-                f"data.path is {self.path!r}, but data.source is {self.source}; "
-                f"to read your own files add --data.source files"
-            )
         return self
 
     @model_validator(mode="after")
@@ -120,16 +107,11 @@ class DataConfig(ConfigModel):
         return self
 
     @model_validator(mode="after")
-    def _split_leaves_something(self) -> "DataConfig":
+    def _rows_go_together(self) -> "DataConfig":
         rows = (self.train_rows, self.validation_rows, self.test_rows)
         if any(count is not None for count in rows) and None in rows:
             raise ValueError(
                 "data.train_rows, data.validation_rows and data.test_rows go together; give all three or none"
-            )
-        if self.validation_fraction + self.test_fraction >= 1:
-            raise ValueError(
-                f"data.validation_fraction {self.validation_fraction:g} and data.test_fraction "
-                f"{self.test_fraction:g} leave nothing to train on; their sum must be below 1"
             )
         return self
 

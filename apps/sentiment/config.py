@@ -5,15 +5,17 @@ from typing import Any, Literal
 from pydantic import model_validator
 
 from common.config import ConfigModel, option
-from common.config_sections import CellName, TrainConfig
+from common.config_sections import CellName, SourceConfig, TrainConfig
 from common.spelling import did_you_mean, listed
 
 BUNDLED = ("imdb", "rotten_tomatoes")
 BUNDLED_FRACTIONS = (0.1, 0.1)  # validation and test; part of the version of the builder
 
 
-class DataConfig(ConfigModel):
+class DataConfig(SourceConfig):
     """Where the texts and labels come from, and how they are split."""
+
+    path_meaning = "the training file"
 
     source: Literal["bundled", "tfds", "files"] = option(
         "bundled",
@@ -53,14 +55,6 @@ class DataConfig(ConfigModel):
     )
     cache_dir: str = option(".cache/datasets", "folder for prepared data sets, relative to the current directory")
 
-    @model_validator(mode="before")
-    @classmethod
-    def _files_have_no_name(cls, values: Any) -> Any:
-        # The set that a preset names would stand among the settings of a run that never saw it.
-        if isinstance(values, dict) and values.get("source") == "files":
-            return {name: value for name, value in values.items() if name != "name"}
-        return values
-
     @model_validator(mode="after")
     def _source_fits(self) -> "DataConfig":
         if self.source == "bundled" and self.name not in BUNDLED:
@@ -68,22 +62,10 @@ class DataConfig(ConfigModel):
                 f"data.name is {self.name!r}, but the bundled sets are {listed(BUNDLED, 'and')}; "
                 f"for a set of the catalogue add --data.source tfds{did_you_mean(self.name, BUNDLED)}"
             )
-        if self.source == "files" and self.path is None:
-            raise ValueError("data.source is files, so data.path must name the training file")
-        if self.source != "files" and self.path is not None:
-            raise ValueError(
-                f"data.path is {self.path!r}, but data.source is {self.source}; "
-                f"to read your own files add --data.source files"
-            )
         if self.source == "tfds" and self.split == "block":
             raise ValueError(
                 "data.split is block, but a set of the catalogue comes in an order that says nothing; "
                 "add --data.split text, or give files in their own order with --data.source files"
-            )
-        if self.validation_fraction + self.test_fraction >= 1:
-            raise ValueError(
-                f"data.validation_fraction {self.validation_fraction:g} and data.test_fraction "
-                f"{self.test_fraction:g} leave nothing to train on; their sum must be below 1"
             )
         return self
 
