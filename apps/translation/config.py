@@ -1,0 +1,256 @@
+"""Every setting of the translation application, with its unit, bounds and meaning."""
+
+from typing import Any, Literal
+
+from pydantic import model_validator
+
+from common.config import ConfigModel, option
+from common.config_sections import CellName, SourceConfig, TrainConfig
+from common.spelling import did_you_mean, listed
+
+BUNDLED = ("phrase_book",)
+PHRASE_BOOK_LANGUAGES = ("en", "de", "fr", "es", "pt", "it", "pl", "ru", "tr")
+
+
+class DataConfig(SourceConfig):
+    """Where the pairs of sentences come from, and how they are split."""
+
+    path_meaning = "the training pairs"
+
+    source: Literal["bundled", "tfds", "files"] = option(
+        "bundled",
+        "bundled: comes with pip, works offline; tfds: a set of the TFDS catalogue; files: your own",
+    )
+    name: str = option(
+        "phrase_book",
+        "bundled: phrase_book, dates, times, amounts and numbers; tfds: a catalogue name such as "
+        "ted_hrlr_translate/pt_to_en",
+    )
+    source_language: str = option(
+        "en",
+        "bundled: one of the languages of the phrase book; tfds and JSONL: the feature or key that holds the source",
+    )
+    target_language: str = option("de", "the same of the target")
+    path: str | None = option(
+        None, "files: the training pairs, or those that are split: TSV or JSONL (.gz too), or the source side as text"
+    )
+    target_path: str | None = option(None, "files: the target side, line by line, where path is the source side")
+    validation_path: str | None = option(
+        None, "files: pairs for validation in the same form; none = split off the training pairs"
+    )
+    validation_target_path: str | None = option(None, "files: the target side of validation_path")
+    test_path: str | None = option(
+        None, "files: pairs for the test in the same form; none = split off the training pairs"
+    )
+    test_target_path: str | None = option(None, "files: the target side of test_path")
+    swap: bool = option(False, "files: translate the other way: the second column, or target_path, is the source")
+    max_characters: int = option(
+        1_000, "training pairs with a longer side are left out, and counted", unit="characters", ge=1
+    )
+    max_ratio: float = option(
+        9.0,
+        "training pairs whose sides differ more in length are left out, and counted; "
+        "sides below 20 characters count as 20",
+        unit="longer side / shorter side",
+        ge=1,
+    )
+    validation_fraction: float = option(
+        0.05,
+        "share that is split off for validation where the data bring no such split",
+        unit="fraction of source sentences",
+        gt=0,
+        lt=1,
+    )
+    test_fraction: float = option(
+        0.05,
+        "share that is split off for the test where the data bring no such split",
+        unit="fraction of source sentences",
+        gt=0,
+        lt=1,
+    )
+    limit: int | None = option(
+        None, "keep only this many pairs of each split, for trials; none = all", unit="pairs", ge=1
+    )
+    cache_dir: str = option(".cache/datasets", "folder for prepared data sets, relative to the current directory")
+
+    @model_validator(mode="after")
+    def _languages_differ(self) -> "DataConfig":
+        if self.source_language == self.target_language:
+            raise ValueError(
+                f"data.source_language and data.target_language are both {self.source_language!r}; "
+                "they must be two languages"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _source_fits(self) -> "DataConfig":
+        if self.source != "bundled":
+            return self
+        if self.name not in BUNDLED:
+            raise ValueError(
+                f"data.name is {self.name!r}, but the bundled set is {listed(BUNDLED, 'and')}; "
+                f"for a set of the catalogue add --data.source tfds{did_you_mean(self.name, BUNDLED)}"
+            )
+        for name in ("source_language", "target_language"):
+            language = getattr(self, name)
+            if language not in PHRASE_BOOK_LANGUAGES:
+                raise ValueError(
+                    f"data.{name} is {language!r}, but the phrase book speaks {listed(PHRASE_BOOK_LANGUAGES, 'and')}"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _sides_go_together(self) -> "DataConfig":
+        given = {
+            name: getattr(self, name)
+            for part in ("", "validation_", "test_")
+            for name in (f"{part}path", f"{part}target_path")
+        }
+        if self.source != "files":
+            for name, path in given.items():
+                if path is not None:
+                    raise ValueError(
+                        f"data.{name} is {path!r}, but data.source is {self.source}; add --data.source files"
+                    )
+            return self
+        for part in ("", "validation_", "test_"):
+            path, target = given[f"{part}path"], given[f"{part}target_path"]
+            if target is not None and path is None:
+                raise ValueError(f"data.{part}target_path is {target!r}, but data.{part}path, its source side, is not set")
+        return self
+
+
+class PreprocessingConfig(ConfigModel):
+    """From text to token numbers."""
+
+    unit: Literal["bpe", "unigram", "word", "character"] = option(
+        "bpe",
+        "what a token is; bpe and unigram: pieces of words, learned from the training sentences; word: what stands between "
+        "white space; character",
+    )
+    vocabulary_size: int = option(
+        8_000, "tokens at most; small data get fewer, and are told so", unit="tokens", ge=16, le=256_000
+    )
+    shared: bool = option(True, "one vocabulary for both languages instead of one for each")
+    lowercase: bool = option(False, "treat capital and small letters alike, and write small ones")
+    max_length: int = option(
+        100,
+        "longer sentences are left out of the training and counted; what is translated is cut to it, with a warning",
+        unit="tokens",
+        ge=2,
+        le=4_096,
+    )
+    length_buckets: int = option(
+        6,
+        "batches are padded to one of this many pairs of lengths; XLA compiles once for each",
+        unit="pairs of lengths",
+        ge=1,
+        le=64,
+    )
+
+
+class ModelConfig(ConfigModel):
+    """The network: encoder in both directions, attention, decoder."""
+
+    cell: CellName = option("gru", "the recurrent cell of encoder and decoder")
+    embedding_dim: int = option(128, "length of a token's vector", unit="features", ge=1, le=65_536)
+    units: int = option(
+        256, "size of the state of the decoder, and of each direction of the encoder", unit="features", ge=1, le=65_536
+    )
+    encoder_layers: int = option(1, "recurrent layers of the encoder above each other", unit="layers", ge=1, le=64)
+    form: Literal["conditional", "input_feeding", "bahdanau"] = option(
+        "conditional",
+        "how the decoder looks at the source. conditional: between two cells (Sennrich et al. 2017); input_feeding: after the "
+        "cell, what it saw enters the next step (Luong et al. 2015); bahdanau: before the cell",
+    )
+    attention: Literal["additive", "multiplicative"] = option("additive", "how a place of the source is scored")
+    coverage: bool = option(False, "let the attention see how much it has looked at each place so far")
+    tied: Literal["none", "decoder", "all"] = option(
+        "decoder",
+        "which vectors are one and the same. decoder: those that the decoder reads and those it is compared with in the end; "
+        "all: those of the source, too, which needs a shared vocabulary",
+    )
+    embedding_dropout: float = option(
+        0.1, "share of the features of token vectors that is dropped", unit="fraction of features", ge=0, lt=1
+    )
+    context_dropout: float = option(
+        0.1, "share of what the encoder found that is dropped", unit="fraction of features", ge=0, lt=1
+    )
+    output_dropout: float = option(
+        0.1, "share of features dropped before tokens are scored", unit="fraction of features", ge=0, lt=1
+    )
+
+
+class TranslationTrainConfig(TrainConfig):
+    """Optimisation, stopping and checkpoints; a batch is counted in tokens."""
+
+    batch_size: int = option(
+        2_048, "tokens of the longer side in one step of gradient descent, padding included", unit="tokens", ge=16
+    )
+    label_smoothing: float = option(
+        0.1, "share of the probability that is asked for all tokens alike", unit="fraction", ge=0, lt=1
+    )
+    scheduled_sampling: float = option(
+        0.0,
+        "share of the tokens the decoder reads in training that are its own guesses instead of the true ones, at the last "
+        "step; rises from zero; doubles the work of the decoder",
+        unit="fraction of tokens",
+        ge=0,
+        le=1,
+    )
+
+
+class DecodingConfig(ConfigModel):
+    """How sentences are searched for, in evaluation and where a request to the SavedModel does not say otherwise."""
+
+    beam_width: int = option(5, "candidates kept at each step; 1 = greedy", unit="candidates", ge=1, le=64)
+    length_penalty: float = option(
+        1.0, "0 favours short sentences, 1 is about the mean over the tokens (Wu et al. 2016)", ge=0, le=10
+    )
+    coverage_penalty: float = option(
+        0.0, "how much it costs to leave parts of the source unread (Wu et al. 2016)", ge=0, le=10
+    )
+
+
+class Config(ConfigModel):
+    """All settings of the translation application."""
+
+    data: DataConfig = DataConfig()
+    preprocessing: PreprocessingConfig = PreprocessingConfig()
+    model: ModelConfig = ModelConfig()
+    train: TranslationTrainConfig = TranslationTrainConfig(epochs=6, batch_size=2_048, learning_rate=2e-3)
+    decoding: DecodingConfig = DecodingConfig()
+
+    @model_validator(mode="after")
+    def _tied_vocabulary_is_shared(self) -> "Config":
+        if self.model.tied == "all" and not self.preprocessing.shared:
+            raise ValueError("model.tied is all, so preprocessing.shared must be true: the vectors are of one vocabulary")
+        return self
+
+
+PRESETS: dict[str, dict[str, Any]] = {
+    # Seconds on two cores, for tests: learns something, nothing worth using.
+    "tiny": {
+        "data": {"limit": 400},
+        "preprocessing": {"vocabulary_size": 200, "max_length": 64, "length_buckets": 2},
+        "model": {"embedding_dim": 16, "units": 16},
+        "train": {"epochs": 2, "learning_rate": 1e-2, "batch_size": 1_024, "checkpoint_every_steps": 0},
+        "decoding": {"beam_width": 2},
+    },
+    "base": {},
+    # One batch without regularisation: the loss must go towards zero, or the model has a bug.
+    "overfit": {
+        "data": {"limit": 16},
+        "preprocessing": {"vocabulary_size": 200, "length_buckets": 1},
+        "model": {"embedding_dropout": 0.0, "context_dropout": 0.0, "output_dropout": 0.0},
+        "train": {
+            "epochs": 150,
+            "label_smoothing": 0.0,
+            "schedule": "constant",
+            "warmup_fraction": 0.0,
+            "learning_rate": 3e-3,
+            "patience": 0,
+            "checkpoint_every_steps": 0,
+        },
+    },
+}
