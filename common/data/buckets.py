@@ -5,10 +5,12 @@ boundaries, chosen where they waste least. The order of the batches is a pure fu
 that was interrupted goes on with exactly the batches it would have seen.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import tensorflow as tf
+
+from common.data.batch_plan import BatchPlan, PaddedSequences
 
 
 def choose_boundaries(lengths: Sequence[int], buckets: int, multiple: int = 8) -> list[int]:
@@ -62,96 +64,46 @@ class BucketedBatches:
     """
 
     def __init__(self, sequences, labels, boundaries, batch_size, seed=0, name="token_ids"):
-        self.lengths = sequences.row_lengths().numpy()
+        self._sequences = PaddedSequences(sequences)
+        self.lengths, self.values = self._sequences.lengths, self._sequences.values
         if len(self.lengths) and self.lengths.max() > boundaries[-1]:
             raise ValueError(
                 f"a sequence of {self.lengths.max()} steps is longer than the last boundary {boundaries[-1]}"
             )
-        self.boundaries = list(boundaries)
-        self.batch_size = batch_size
-        self.seed = seed
+        self.boundaries, self.batch_size = list(boundaries), batch_size
         self.name = name
-        self.values = sequences.values  # [steps of all sequences, ...]
-        padding = tf.zeros([1, *self.values.shape[1:]], self.values.dtype)
-        self._padded_values = tf.concat([padding, self.values], axis=0)
-        self._starts = sequences.row_starts()
-        self._row_lengths = sequences.row_lengths()
         self._labels = tf.constant(labels, tf.int32)
-        self._bucket = np.searchsorted(self.boundaries, self.lengths)
-        self._training_bucket = self._join_small_buckets()
-        self.steps_per_epoch = len(self._epoch(0))
-
-    def _join_small_buckets(self):
-        """Moves examples of a bucket that does not fill one batch to the next longer one, or they were never trained on."""
-        bucket = self._bucket.copy()
-        for index in range(bucket.max(initial=0)):
-            if np.count_nonzero(bucket == index) < self.batch_size:
-                bucket[bucket == index] = index + 1
-        return bucket
+        count = len(self.boundaries)
+        self._plan = BatchPlan(
+            np.searchsorted(self.boundaries, self.lengths), [batch_size] * count, [*range(1, count), None], seed
+        )
+        self.steps_per_epoch = self._plan.steps_per_epoch
 
     @property
     def padding_waste(self) -> float:
         """Share of padded steps among all steps of an epoch, 0 to 1."""
-        padded = np.asarray(self.boundaries)[self._training_bucket].sum()
+        padded = np.asarray(self.boundaries)[self._plan.training_bucket].sum()
         return float(1 - self.lengths.sum() / padded) if padded else 0.0
 
     def dataset(self, first_step: int = 0) -> tf.data.Dataset:
         """Endless training batches from `first_step` on, counted over all epochs; incomplete batches are left out."""
-
-        def plan() -> Iterator[tuple[np.ndarray, int]]:
-            epoch, offset = divmod(first_step, self.steps_per_epoch)
-            while True:
-                yield from self._epoch(epoch)[offset:]
-                epoch, offset = epoch + 1, 0
-
-        return self._from_plan(plan, lambda inputs, labels, _: (inputs, labels))
+        return self._plan.training_dataset(self._examples, first_step)
 
     def padded_lengths(self, epoch: int) -> list[int]:
         """The length of each training batch of an epoch, from 0, in their order."""
-        return [boundary for _, boundary in self._epoch(epoch)]
+        return [self.boundaries[bucket] for _, bucket in self._plan.epoch(epoch)]
 
     def evaluation_dataset(self) -> tf.data.Dataset:
         """Each example once: `(inputs, labels, weights)`; the rows that fill up a last batch have weight 0."""
-        dataset = self._from_plan(self._evaluation_plan, lambda inputs, labels, rows: (inputs, labels, weights(rows)))
-        # Keras warns of a data set that ends without having said when.
-        return dataset.apply(tf.data.experimental.assert_cardinality(sum(1 for _ in self._evaluation_plan())))
+        return self._plan.evaluation_dataset(lambda rows, bucket: (*self._examples(rows, bucket), weights(rows)))
 
     def order(self) -> np.ndarray:
         """The example of each row of `evaluation_dataset`, -1 for a row that fills up; int64 `[rows]`."""
-        plan = [rows for rows, _ in self._evaluation_plan()]
-        return np.concatenate(plan) if plan else np.zeros(0, np.int64)
+        return self._plan.order()
 
-    def _epoch(self, epoch):
-        """The batches of an epoch in their order: list of (rows int64 [batch], length)."""
-        random = np.random.default_rng([self.seed, epoch])
-        batches = []
-        for index, boundary in enumerate(self.boundaries):
-            rows = random.permutation(np.flatnonzero(self._training_bucket == index))
-            size = min(self.batch_size, len(rows)) or 1
-            batches += [(rows[i : i + size], boundary) for i in range(0, len(rows) - size + 1, size)]
-        return [batches[i] for i in random.permutation(len(batches))]
-
-    def _evaluation_plan(self):
-        for index, boundary in enumerate(self.boundaries):
-            rows = np.flatnonzero(self._bucket == index)
-            for start in range(0, len(rows), self.batch_size):
-                batch = rows[start : start + self.batch_size]
-                yield np.pad(batch, (0, self.batch_size - len(batch)), constant_values=-1), boundary
-
-    def _from_plan(self, plan, finish):
-        def gather(rows, length):
-            rows.set_shape([None])
-            real = tf.maximum(rows, 0)
-            lengths = tf.where(rows >= 0, tf.gather(self._row_lengths, real), 0)
-            steps = tf.range(length)
-            positions = tf.gather(self._starts, real)[:, None] + steps[None, :]
-            inside = steps[None, :] < lengths[:, None]
-            values = tf.gather(self._padded_values, tf.where(inside, positions + 1, 0))
-            return finish({self.name: values}, tf.gather(self._labels, real), rows)
-
-        signature = (tf.TensorSpec([None], tf.int64), tf.TensorSpec([], tf.int64))
-        dataset = tf.data.Dataset.from_generator(plan, output_signature=signature)
-        return dataset.map(gather, num_parallel_calls=2, deterministic=True).prefetch(4)
+    def _examples(self, rows, bucket):
+        length = tf.gather(tf.constant(self.boundaries, tf.int64), bucket)
+        return {self.name: self._sequences.gather(rows, length)}, tf.gather(self._labels, tf.maximum(rows, 0))
 
 
 def weights(rows):

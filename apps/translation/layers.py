@@ -1,0 +1,87 @@
+"""Layers that translation alone needs."""
+
+import keras
+from keras import ops
+
+from apps.translation.vocabulary import PAD_ID
+from common.layers import random_uniform
+
+
+@keras.saving.register_keras_serializable(package="unroll")
+class ScheduledSampling(keras.layers.Layer):
+    """In training, puts tokens that the network guesses in the place of some of the true ones that the decoder reads.
+
+    Guesses of all steps come from one pass with the true tokens, so that nothing waits for a step before it.
+
+    Args:
+        fraction: share of the tokens that are replaced at the last step; it rises linearly from 0.
+        steps: positive int, steps of the training.
+        seed: int, of the draws.
+
+    Call arguments:
+        target_inputs: int32 `[batch, time]`, the tokens that the decoder reads.
+        logits: float `[batch, time, vocabulary]`, what it said having read them; no gradient flows back to them.
+        training: nothing is replaced without.
+
+    Returns:
+        int32 `[batch, time]`.
+
+    Reference:
+        Bengio et al. 2015, arXiv:1506.03099; in two passes: Mihaylova and Martins 2019, arXiv:1906.07651.
+    """
+
+    def __init__(self, fraction, steps, seed=None, **kwargs):
+        super().__init__(**kwargs)
+        self.fraction, self.steps, self.seed = fraction, steps, seed
+        self.seed_generator = keras.random.SeedGenerator(seed)
+
+    def build(self, inputs_shape, logits_shape):
+        self.step = self.add_weight(shape=(), dtype="float32", initializer="zeros", trainable=False, name="step")
+
+    def call(self, target_inputs, logits, training=None):
+        if not training:
+            return target_inputs
+        share = self.fraction * ops.minimum(ops.convert_to_tensor(self.step) / self.steps, 1.0)
+        self.step.assign(self.step + 1)
+        shape = ops.shape(target_inputs)
+        # The guess of a step is what the next one reads; the first one reads the start.
+        guesses = ops.cast(ops.argmax(ops.stop_gradient(logits), axis=-1), target_inputs.dtype)
+        guesses = ops.concatenate([target_inputs[:, :1], guesses[:, :-1]], axis=1)
+        replaced = random_uniform(shape, self.seed_generator) < share
+        replaced = ops.logical_and(replaced, ops.not_equal(target_inputs, PAD_ID))
+        return ops.where(replaced, guesses, target_inputs)
+
+    def compute_output_shape(self, inputs_shape, logits_shape):
+        return inputs_shape
+
+    def get_config(self):
+        return {**super().get_config(), "fraction": self.fraction, "steps": self.steps, "seed": self.seed}
+
+
+class SmoothedCrossEntropy(keras.losses.Loss):
+    """Cross-entropy against a target that gives a share of its probability to all tokens alike.
+
+    Args:
+        label_smoothing: that share, 0 to 1.
+
+    Call arguments:
+        labels: int32 `[batch, time]`.
+        logits: float `[batch, time, vocabulary]`.
+        sample_weight: float `[batch, time]`, 0 for padding. The loss is the weighted mean over all tokens.
+
+    Reference:
+        Szegedy et al. 2016, arXiv:1512.00567.
+    """
+
+    def __init__(self, label_smoothing=0.0, name="smoothed_cross_entropy"):
+        super().__init__(name=name, reduction="mean_with_sample_weight")
+        self.label_smoothing = label_smoothing
+
+    def call(self, labels, logits):
+        logits = ops.cast(logits, "float32")
+        normalizer = ops.logsumexp(logits, axis=-1)
+        chosen = ops.squeeze(ops.take_along_axis(logits, ops.cast(labels, "int32")[..., None], axis=-1), axis=-1)
+        if not self.label_smoothing:
+            return normalizer - chosen
+        mean = ops.mean(logits, axis=-1)
+        return normalizer - (1 - self.label_smoothing) * chosen - self.label_smoothing * mean

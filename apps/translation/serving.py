@@ -1,0 +1,127 @@
+"""What the SavedModel answers: sentences in, translations out, the search inside.
+
+TensorFlow operations, and those of tensorflow-text, which TensorFlow Serving has; no code of this repository is needed.
+"""
+
+import tensorflow as tf
+
+from apps.translation.translate import WIDEST_BEAM, Translator
+from common.text_questions import text_questions
+
+# Sentences that an export is tried with, the first one short: long, empty, not ASCII.
+EXAMPLES = (
+    "Monday, March 5, 2001",
+    "in three weeks",
+    "",
+    "Ünïcode, 日本語, שלום and 🎬\u2028!",
+    "one, two and three. " * 40,
+)
+TEXTS = (tf.TensorSpec([None], tf.string, name="text"),)
+BEAM = (
+    *TEXTS,
+    tf.TensorSpec([None], tf.int32, name="beam_width"),
+    tf.TensorSpec([None], tf.float32, name="length_penalty"),
+)
+
+
+def endpoints(model, preprocessor):
+    """The signatures of the SavedModel.
+
+    Args:
+        model: the trained network, from `train`.
+        preprocessor: the `Preprocessor` it was trained with.
+
+    Returns:
+        Name to (function, input signature). All take `text` tf.string `[batch]`.
+
+        `serving_default` returns `translation` tf.string `[batch]`, the best that the beam of the settings found; `score`
+        float32 `[batch]`, the logarithm of its probability divided by the length penalty; and `truncated` bool `[batch]`,
+        whether the sentence was longer than what was read of it. `greedy` returns the same, with a score that is divided by
+        nothing. `beam` also takes `beam_width` int32 `[batch]`, 1 to 64, and `length_penalty` float32 `[batch]`, 0 or more, for
+        each sentence, and returns `translations` tf.string and `scores` float32 `[batch, widest beam]`, best first, empty and
+        0 where a sentence has fewer, and `truncated`. `attention` returns `translation`, `source_tokens` tf.string
+        `[batch, source]` and `target_tokens` tf.string `[batch, target]`, empty behind the end, and `attention` float32
+        `[batch, target, source]`, where the network looked to say each token.
+    """
+    translator = Translator(model, preprocessor)
+
+    def truncated(text):
+        return preprocessor.is_cut(text)
+
+    def best(text):
+        ids, scores = translator.best(preprocessor(text)["source_ids"])
+        return {"translation": preprocessor.invert(ids), "score": scores, "truncated": truncated(text)}
+
+    def greedy(text):
+        found = translator.greedy(preprocessor(text)["source_ids"])
+        return {
+            "translation": preprocessor.invert(found.ids),
+            "score": found.log_probabilities,
+            "truncated": truncated(text),
+        }
+
+    def beam(text, beam_width, length_penalty):
+        checks = [
+            tf.debugging.Assert(
+                tf.reduce_all((beam_width >= 1) & (beam_width <= WIDEST_BEAM)),
+                [f"beam_width must be 1 to {WIDEST_BEAM}, for each text"],
+            ),
+            tf.debugging.Assert(
+                tf.reduce_all((length_penalty >= 0) & (length_penalty <= 10)),
+                ["length_penalty must be 0 to 10, for each text"],
+            ),
+            *(
+                tf.debugging.Assert(
+                    tf.equal(tf.size(each), tf.size(text)), ["beam_width and length_penalty need a value for each text"]
+                )
+                for each in (beam_width, length_penalty)
+            ),
+        ]
+        with tf.control_dependencies(checks):
+            width = tf.reduce_max(tf.concat([beam_width, [1]], axis=0))
+        found = translator.beam_search(preprocessor(text)["source_ids"], width, length_penalty, beam_width)
+        own = tf.range(width)[None, :] < beam_width[:, None]
+        ids = tf.reshape(found.ids, [-1, tf.shape(found.ids)[2]])
+        translations = tf.reshape(preprocessor.invert(ids), tf.shape(found.scores))
+        return {
+            "translations": tf.where(own, translations, ""),
+            "scores": tf.where(own, found.scores, 0.0),
+            "truncated": truncated(text),
+        }
+
+    def attention(text):
+        source_ids = preprocessor(text)["source_ids"]
+        ids, _ = translator.best(source_ids)
+        ids = ids[:, : tf.reduce_max(tf.reduce_sum(tf.cast(ids != 0, tf.int32), axis=1))]
+        return {
+            "translation": preprocessor.invert(ids),
+            "source_tokens": tf.where(source_ids != 0, preprocessor.source_tokens(source_ids), ""),
+            "target_tokens": tf.where(ids != 0, preprocessor.target_tokens(ids), ""),
+            "attention": translator.attention(source_ids, ids),
+        }
+
+    return {
+        "serving_default": (best, TEXTS),
+        "greedy": (greedy, TEXTS),
+        "beam": (beam, BEAM),
+        "attention": (attention, TEXTS),
+    }
+
+
+def questions(model, preprocessor):
+    """What an export is tried with, by what each batch tries."""
+    cases = text_questions(EXAMPLES)
+    width, penalty = preprocessor.decoding.beam_width, preprocessor.decoding.length_penalty
+    for inputs in cases.values():
+        count = len(inputs["text"])
+        inputs |= {"beam_width": [1 + index % width for index in range(count)], "length_penalty": [penalty] * count}
+    return cases
+
+
+def metadata(model, preprocessor):
+    """What goes with the SavedModel for `predict`."""
+    return {
+        "beam_width": preprocessor.decoding.beam_width,
+        "length_penalty": preprocessor.decoding.length_penalty,
+        "max_length": preprocessor.config.max_length,
+    }

@@ -1,0 +1,56 @@
+"""The trained network one token at a time: the same layers as in training, for greedy and beam search."""
+
+import keras
+from keras import ops
+
+from apps.translation.vocabulary import PAD_ID
+from common.layers.memory_attention import MemoryAttention
+
+
+class StepwiseDecoder:
+    """Takes the layers of a network apart, into what is done once for a sentence and what is done for each token.
+
+    Args:
+        network: as `build_model` returns it; its logits at a step equal those of `step` there.
+    """
+
+    def __init__(self, network: keras.Model):
+        layers = [network.get_layer(name) for name in ("decoder", "target_embedding", "readout")]
+        decoder, self.embedding, self.readout = layers
+        self.cell = decoder.cell
+        memory, first_state = network.get_layer("memory").output, network.get_layer("first_state").output
+        self.encoder = keras.Model(network.input["source_ids"], [memory, *first_state])
+
+    @property
+    def attention(self) -> MemoryAttention:
+        """How the decoder looks at the memory."""
+        return self.cell.attention
+
+    def start(self, source_ids, copies=1):
+        """Reads the source.
+
+        Args:
+            source_ids: int32 `[batch, time]`, `PAD_ID` behind the end.
+            copies: rows for each sentence, next to each other; an int, or a scalar.
+
+        Returns:
+            A function `step(token_ids, state) -> (logits, state)` with token ids int32 `[batch·copies]` and logits float32
+            `[batch·copies, vocabulary]`; and its first state, a dictionary of `cell`, a tuple of what the cell remembers,
+            and `attention_sum`, float32 `[batch·copies, time]`, how much each place of the source was looked at so far.
+        """
+        memory, *states = self.encoder(source_ids, training=False)
+        real = ops.not_equal(source_ids, PAD_ID)
+        states = self.cell.initial_state(memory, states)
+        keys = self.attention.project_memory(memory)
+        memory, keys, real, *states = (ops.repeat(each, copies, axis=0) for each in (memory, keys, real, *states))
+
+        def step(token_ids, state):
+            vectors = self.embedding(token_ids)
+            outputs, states, attention = self.cell(
+                vectors, list(state["cell"]), memory, keys=keys, memory_mask=real, return_attention=True
+            )
+            readout = self.readout(ops.concatenate([outputs, vectors], axis=-1))
+            logits = self.embedding(readout, reverse=True)
+            return logits, {"cell": tuple(states), "attention_sum": state["attention_sum"] + attention}
+
+        return step, {"cell": tuple(states), "attention_sum": ops.zeros_like(real, dtype="float32")}

@@ -1,0 +1,150 @@
+"""From sentences to translations with a trained network: the one search that evaluation, the SavedModel and its tests share."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from apps.translation.batches import make_evaluation_data
+from apps.translation.pairs import SentencePairs
+from apps.translation.steps import StepwiseDecoder
+from apps.translation.vocabulary import END_ID, PAD_ID, START_ID, UNKNOWN_ID
+from common.decoding import Beams, Decoded, beam_search, coverage_penalty, greedy
+from common.layers import AttentionRNN
+
+BATCH = 64  # sentences at once
+WIDEST_BEAM = 64
+
+
+class Translator:
+    """Translates batches of sentences; TensorFlow operations alone.
+
+    Args:
+        network: as `train` returns it.
+        preprocessor: the `Preprocessor` it was trained with.
+    """
+
+    def __init__(self, network: keras.Model, preprocessor):
+        self.preprocessor = preprocessor
+        self.decoder = StepwiseDecoder(network)
+        never = [PAD_ID, UNKNOWN_ID, START_ID]
+        self._options = {
+            "end_id": END_ID,
+            "pad_id": PAD_ID,
+            "max_length": preprocessor.config.max_length,
+            "forbidden": tf.constant(np.isin(np.arange(preprocessor.target_size), never)),
+        }
+        self._looking = AttentionRNN(
+            self.decoder.cell, return_sequences=True, return_attention=True, name="decoder_and_attention"
+        )
+
+    def greedy(self, source_ids: tf.Tensor) -> Decoded:
+        """The most likely token at each step: int32 `[batch, time]` to `ids` `[batch, max_length]` and what goes with them."""
+        step, state = self.decoder.start(source_ids)
+        return greedy(step, state, self._first(source_ids), **self._options)
+
+    def beam_search(self, source_ids, width, length_penalty, widths=None) -> Beams:
+        """The best translations, best first.
+
+        Args:
+            source_ids: int32 `[batch, time]`.
+            width: candidates kept at each step, int or int32 scalar.
+            length_penalty: float, or float32 `[batch]`.
+            widths: int32 `[batch]`, how many of them a row has; None = all.
+
+        Returns:
+            `ids` int32 `[batch, width, max_length]`, `scores` float32 `[batch, width]` and what else `beam_search` finds.
+        """
+        step, state = self.decoder.start(source_ids, width)
+        beta, state_penalty = self.preprocessor.decoding.coverage_penalty, None
+        if beta:
+            real = tf.repeat(tf.not_equal(source_ids, PAD_ID), width, axis=0)
+
+            def state_penalty(state):
+                return coverage_penalty(state["attention_sum"], real, beta)
+
+        return beam_search(
+            step,
+            state,
+            self._first(source_ids),
+            width=width,
+            widths=widths,
+            length_penalty=length_penalty,
+            state_penalty=state_penalty,
+            **self._options,
+        )
+
+    def best(self, source_ids: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """The best translation as the settings say: ids int32 `[batch, max_length]` and score float32 `[batch]`."""
+        decoding = self.preprocessor.decoding
+        found = self.beam_search(source_ids, decoding.beam_width, decoding.length_penalty)
+        return found.ids[:, 0], found.scores[:, 0]
+
+    def attention(self, source_ids: tf.Tensor, ids: tf.Tensor) -> tf.Tensor:
+        """Where the decoder looked to say each token: float32 `[batch, target time, source time]` of ids `[batch, target time]`."""
+        memory, *states = self.decoder.encoder(source_ids, training=False)
+        inputs = tf.concat([self._first(source_ids)[:, None], ids[:, :-1]], axis=1)
+        mask = tf.not_equal(source_ids, PAD_ID)
+        vectors = self.decoder.embedding(inputs)
+        _, attention = self._looking(vectors, memory, initial_state=states, memory_mask=mask, mask=tf.not_equal(ids, PAD_ID))
+        return attention
+
+    @staticmethod
+    def _first(source_ids):
+        return tf.fill([tf.shape(source_ids)[0]], START_ID)
+
+
+def translate(network: keras.Model, preprocessor, sentences: Sequence[str]) -> tuple[list[str], np.ndarray]:
+    """The best translation of each sentence, as the settings of the search say.
+
+    Returns:
+        Translations in the order of the sentences, and their scores float32 `[n]`: the logarithm of their probability,
+        divided by the length penalty.
+    """
+    translator = Translator(network, preprocessor)
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string)])
+    def best(texts):
+        ids, scores = translator.best(preprocessor(texts)["source_ids"])
+        return preprocessor.invert(ids), scores
+
+    order = sorted(range(len(sentences)), key=lambda index: len(sentences[index]))  # batches end when their longest ends
+    translations, scores = [""] * len(sentences), np.zeros(len(sentences), np.float32)
+    for start in range(0, len(order), BATCH):
+        rows = order[start : start + BATCH]
+        texts, found = best(tf.constant([sentences[row] for row in rows]))
+        scores[rows] = found.numpy()
+        for row, text in zip(rows, texts.numpy()):
+            translations[row] = text.decode("utf-8", "replace")
+    return translations, scores
+
+
+def teacher_forced(network: keras.Model, preprocessor, pairs: SentencePairs, config) -> dict[str, float]:
+    """How well each token of the reference is foreseen from the true ones before it: `token_accuracy` and `perplexity`."""
+    network = keras.Model(network.input, network.output)  # the caller's stays as it was compiled
+    network.compile(
+        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction="mean_with_sample_weight"),
+        weighted_metrics=[
+            keras.metrics.SparseCategoricalAccuracy(name="token_accuracy"),
+            keras.metrics.SparseCategoricalCrossentropy(name="log_loss", from_logits=True),
+        ],
+        jit_compile=config.train.jit_compile,
+    )
+    data = make_evaluation_data(pairs, preprocessor, config).evaluation_dataset()
+    found = network.evaluate(data, verbose=0, return_dict=True)
+    return {"token_accuracy": found["token_accuracy"], "perplexity": math.exp(min(found["log_loss"], 700.0))}
+
+
+def attention_of(network: keras.Model, preprocessor, sentence: str) -> tuple[list[str], list[str], np.ndarray]:
+    """The tokens of a sentence, those of its translation, and where the network looked: float32 `[target, source]`."""
+    translator = Translator(network, preprocessor)
+    source_ids = preprocessor(tf.constant([sentence]))["source_ids"]
+    ids, _ = translator.best(source_ids)
+    ids = ids[:, : int(tf.reduce_sum(tf.cast(tf.not_equal(ids, PAD_ID), tf.int32)))]
+    attention = translator.attention(source_ids, ids)[0].numpy()
+    source, target = preprocessor.source_tokens(source_ids)[0], preprocessor.target_tokens(ids)[0]
+    return *([token.decode("utf-8", "replace") for token in side.numpy()] for side in (source, target)), attention
