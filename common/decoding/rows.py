@@ -1,0 +1,148 @@
+"""What greedy search, sampling and beam search share: their arguments, their rows and one call of `step`."""
+
+import keras
+from keras import ops
+
+# Stands for the logarithm of zero: a float32 that may be added up without becoming infinite or NaN.
+LOG_ZERO = -1e9
+
+
+def is_possible(log_values):
+    return log_values > LOG_ZERO / 2
+
+
+def check_lengths(name, end_id, max_length, min_length):
+    if not isinstance(max_length, int) or max_length < 1:
+        raise ValueError(f"{name}: max_length must be a positive int, got {max_length!r}")
+    if not 0 <= min_length <= max_length:
+        raise ValueError(f"{name}: min_length must be from 0 to max_length {max_length}, got {min_length!r}")
+    if end_id is not None and (not isinstance(end_id, int) or end_id < 0):
+        raise ValueError(f"{name}: end_id must be a token or None, got {end_id!r}")
+
+
+def check_first_ids(name, first_ids):
+    first_ids = ops.cast(first_ids, "int32")
+    if len(first_ids.shape) != 1:
+        raise ValueError(f"{name}: first_ids must be of shape [batch], got {tuple(first_ids.shape)}")
+    return first_ids
+
+
+def check_forced(name, forced, max_length):
+    if forced is None:
+        return None
+    forced = ops.cast(forced, "int32")
+    if len(forced.shape) != 2 or forced.shape[1] not in (None, max_length):
+        raise ValueError(
+            f"{name}: forced must be of shape [batch, max_length] with max_length {max_length}, got {tuple(forced.shape)}"
+        )
+    return forced
+
+
+def check_forbidden(name, forbidden):
+    if forbidden is None:
+        return None
+    forbidden = ops.cast(forbidden, "bool")
+    if len(forbidden.shape) not in (1, 2):
+        raise ValueError(
+            f"{name}: forbidden must be of shape [vocabulary] or [batch, vocabulary], got {tuple(forbidden.shape)}"
+        )
+    return forbidden
+
+
+def call_step(name, step, token_ids, state, leaves):
+    """Logits in float32, and the leaves of the new state in the shapes of the old ones.
+
+    Args:
+        name: of the search, for errors.
+        step: the function.
+        token_ids: int32 `[rows]`.
+        state: a structure like the one that `step` takes.
+        leaves: list of tensors to be put into this structure.
+
+    Raises:
+        ValueError: when the logits are not `[rows, vocabulary]` with a known vocabulary, or the state came back with another
+            number of tensors, another shape or another dtype.
+    """
+    logits, new_state = step(token_ids, keras.tree.pack_sequence_as(state, leaves))
+    if len(logits.shape) != 2 or logits.shape[1] is None:
+        raise ValueError(f"{name}: step must return logits [rows, vocabulary], got shape {tuple(logits.shape)}")
+    new_leaves = keras.tree.flatten(new_state)
+    described = [
+        [(tuple(leaf.shape), keras.backend.standardize_dtype(leaf.dtype)) for leaf in each]
+        for each in (leaves, new_leaves)
+    ]
+    if len(leaves) != len(new_leaves) or not all(map(_same, *described)):
+        raise ValueError(f"{name}: step must return a state of {described[0]} like the one it got, got {described[1]}")
+    return ops.cast(logits, "float32"), [keep_shape(new, old) for new, old in zip(new_leaves, leaves)]
+
+
+def _same(one, other):
+    (shape, dtype), (other_shape, other_dtype) = one, other
+    fits = len(shape) == len(other_shape) and all(a == b or None in (a, b) for a, b in zip(shape, other_shape))
+    return fits and dtype == other_dtype
+
+
+def keep_shape(new, old):
+    """`new` with all sizes that are known of `old`: a TensorFlow loop wants to know no less after a step than before it."""
+    known = tuple(old.shape)
+    if all(size is None or size == found for size, found in zip(known, new.shape)):
+        return new
+    return ops.reshape(new, tuple(ops.shape(new)[axis] if size is None else size for axis, size in enumerate(known)))
+
+
+def state_leaves(state):
+    return [ops.convert_to_tensor(leaf) for leaf in keras.tree.flatten(state)]
+
+
+def repeat_rows(structure, count):
+    """Each row `count` times, side by side: `[batch, ...]` becomes `[batch * count, ...]`, the order of a beam search.
+
+    Args:
+        structure: a tensor or a nested structure of tensors.
+        count: int, or int scalar tensor.
+    """
+
+    def repeated(leaf):
+        leaf = ops.convert_to_tensor(leaf)
+        batch, *rest = ops.shape(leaf)
+        return ops.reshape(ops.broadcast_to(leaf[:, None], (batch, count, *rest)), (batch * count, *rest))
+
+    return keras.tree.map_structure(repeated, structure)
+
+
+def take_rows(leaves, rows):
+    """Those rows of all leaves; rows int32 `[rows]`."""
+    return [keep_shape(ops.take(leaf, rows, axis=0), leaf) for leaf in leaves]
+
+
+def forbid(logits, position, forbidden, end_id, min_length):
+    """Logits with `LOG_ZERO` for what may not be chosen.
+
+    Args:
+        logits: float32 `[batch, vocabulary]` or `[batch, width, vocabulary]`.
+        position: int scalar tensor, tokens chosen before.
+        forbidden: bool `[vocabulary]` or `[batch, vocabulary]`, or None.
+        end_id: int or None.
+        min_length: int, tokens, the end counted.
+    """
+    vocabulary = logits.shape[-1]
+    if forbidden is not None and forbidden.shape[-1] not in (None, vocabulary):
+        raise ValueError(f"forbidden must be for {vocabulary} tokens as the logits, got shape {tuple(forbidden.shape)}")
+    if end_id is not None and end_id >= vocabulary:
+        raise ValueError(f"end_id must be below the vocabulary {vocabulary}, got {end_id}")
+    if end_id is not None and min_length > 1:
+        too_early = (ops.arange(vocabulary, dtype="int32") == end_id) & (position + 1 < min_length)
+        forbidden = too_early if forbidden is None else forbidden | too_early
+    if forbidden is None:
+        return logits
+    if len(forbidden.shape) == 2 and len(logits.shape) == 3:
+        forbidden = forbidden[:, None]
+    return ops.where(forbidden, LOG_ZERO, logits)
+
+
+def log_sum_exp(logits, highest=None):
+    """float32 `[rows, 1]` of float32 `[rows, vocabulary]`; `highest`, float `[rows, 1]`, is the largest where known."""
+    highest = ops.max(logits, axis=-1, keepdims=True) if highest is None else highest
+    highest = ops.maximum(highest, LOG_ZERO)  # so that a row of -inf gives no NaN
+    total = ops.sum(ops.exp(logits - highest), axis=-1, keepdims=True)
+    return ops.log(ops.maximum(total, 1e-30)) + highest

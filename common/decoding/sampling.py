@@ -1,0 +1,116 @@
+"""Sampling, with the usual filters of unlikely tokens."""
+
+from keras import ops
+
+from common.decoding.greedy import Decoded, decode, greedy
+from common.decoding.largest import largest, pick
+from common.decoding.random import uniform
+from common.decoding.rows import is_possible
+
+
+def sample(
+    step,
+    state,
+    first_ids,
+    seeds,
+    *,
+    end_id,
+    max_length,
+    temperature=1.0,
+    top_k=0,
+    top_p=1.0,
+    min_p=0.0,
+    min_length=0,
+    pad_id=0,
+    forbidden=None,
+    forced=None,
+) -> Decoded:
+    """At each step a token drawn from the distribution of the network, after the filters.
+
+    The filters work one after the other: temperature, `top_k`, `top_p`, `min_p`. A row takes one random number for each
+    step, made from its seed and the number of the step: what else is in the batch, the backend and XLA do not matter, but
+    for what rounding does to the logits.
+
+    Args:
+        step, state, first_ids, end_id, max_length, min_length, pad_id, forbidden, forced: those of `greedy`.
+        seeds: int32 or uint32 `[batch]`; rows with equal seeds and equal logits draw the same.
+        temperature: float or float `[batch]`, at least 0, what the logits are divided by; 0 is greedy search.
+        top_k: int or int32 `[batch]`, only so many of the most likely tokens; 0 for all.
+        top_p: float or float `[batch]`, above 0 and at most 1: only the smallest set of the most likely tokens that holds
+            this share of the probability left by `top_k`; at least one token.
+        min_p: float or float `[batch]`, 0 to 1: only tokens at least this many times as likely as the most likely one.
+
+    Returns:
+        `Decoded`; its log probabilities are those of the network before temperature and filters.
+
+    Raises:
+        ValueError: for numbers out of their range, lengths, shapes or tokens that do not fit. Tensors are not looked into.
+
+    Reference:
+        top_k: Fan et al. 2018, arXiv:1805.04833; top_p: Holtzman et al. 2020, arXiv:1904.09751; min_p: Nguyen et al. 2024,
+        arXiv:2407.01082.
+    """
+    _check("temperature", temperature, lambda value: value >= 0, "at least 0")
+    _check("top_k", top_k, lambda value: value >= 0 and value == int(value), "an int, 0 or more")
+    _check("top_p", top_p, lambda value: 0 < value <= 1, "above 0 and at most 1")
+    _check("min_p", min_p, lambda value: 0 <= value <= 1, "from 0 to 1")
+    constraints = {"end_id": end_id, "min_length": min_length, "forbidden": forbidden, "forced": forced}
+    if _is_number(temperature) and temperature == 0:
+        return greedy(step, state, first_ids, max_length=max_length, pad_id=pad_id, **constraints)
+    seeds = ops.cast(seeds, "uint32")
+    if len(seeds.shape) != 1:
+        raise ValueError(f"sample: seeds must be of shape [batch], got {tuple(seeds.shape)}")
+
+    def draw(logits, position):
+        return _draw(logits, uniform(seeds, position)[:, None], temperature, top_k, top_p, min_p)
+
+    return decode("sample", draw, step, state, first_ids, max_length=max_length, pad_id=pad_id, **constraints)
+
+
+def _draw(logits, random, temperature, top_k, top_p, min_p):
+    """int32 `[batch]`, by inverting the distribution function at `random`, float `[batch, 1]` in `[0, 1)`."""
+    vocabulary = logits.shape[-1]
+    if _is_number(top_k) and top_k > 0:
+        values, ids = largest(logits, min(int(top_k), vocabulary))
+        highest, best = values[:, :1], ids[:, 0]
+    elif _is_number(top_k) and _is_number(top_p) and top_p == 1:
+        # Nothing asks for an order, and sorting is the dearest part.
+        values, ids = logits, None
+        highest, best = ops.max(values, axis=-1, keepdims=True), ops.cast(ops.argmax(values, axis=-1), "int32")
+    else:
+        values, ids = largest(logits, vocabulary)
+        highest, best = values[:, :1], ids[:, 0]
+    temperature = _column(temperature)
+    weights = ops.exp((values - highest) / ops.where(temperature > 0, temperature, 1.0))  # the most likely has 1
+    weights = ops.where(is_possible(values), weights, 0.0)
+    if not _is_number(top_k):
+        top_k = ops.reshape(ops.cast(top_k, "int32"), (-1, 1))
+        weights = ops.where((ops.arange(vocabulary, dtype="int32") < top_k) | (top_k <= 0), weights, 0.0)
+    if not _is_number(top_p) or top_p < 1:
+        top_p, reached = _column(top_p), ops.cumsum(weights, axis=-1)
+        weights = ops.where((reached - weights < top_p * reached[:, -1:]) | (top_p >= 1), weights, 0.0)
+    if not _is_number(min_p) or min_p > 0:
+        weights = ops.where(weights >= _column(min_p), weights, 0.0)
+    reached = ops.cumsum(weights, axis=-1)
+    # A sum made in parallel may grow where nothing was added, hence the first condition.
+    hits = (weights > 0) & (reached > random * reached[:, -1:])
+    place = ops.cast(ops.argmax(ops.cast(hits, "int32"), axis=-1), "int32")
+    chosen = place if ids is None else pick(ids, place[:, None])[:, 0]
+    return ops.where(ops.any(hits, axis=-1) & (temperature[:, 0] > 0), chosen, best)
+
+
+def _column(value):
+    """float32 `[1, 1]` of a number, `[batch, 1]` of a tensor."""
+    return ops.reshape(ops.cast(value, "float32"), (-1, 1))
+
+
+def _is_number(value):
+    return isinstance(value, (int, float))
+
+
+def _check(name, value, is_right, description):
+    if _is_number(value):
+        if not is_right(value):
+            raise ValueError(f"sample: {name} must be {description}, got {value!r}")
+    elif len(ops.convert_to_tensor(value).shape) > 1:
+        raise ValueError(f"sample: {name} must be a number or of shape [batch], got {value!r}")
