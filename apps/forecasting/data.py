@@ -71,7 +71,7 @@ def _load_files(data) -> tuple[SeriesSet, None, tuple[str, ...]]:
 def _load_bundled(data) -> tuple[SeriesSet, str, tuple[str, ...]]:
     # Imported here, as below: own files need no TensorFlow Datasets.
     from apps.forecasting.dataset import TARGETS, TIMES_NOTE, WeatherYear
-    from common.data.catalogue import load_example, make_folder
+    from common.data.tfds_builders import load_example, make_folder
 
     builder = WeatherYear(config=data.name, data_dir=str(make_folder(data.cache_dir)))
     origin = f"pvlib {data.name} (bundled)"
@@ -82,7 +82,7 @@ def _load_bundled(data) -> tuple[SeriesSet, str, tuple[str, ...]]:
 def _load_catalogue(data) -> tuple[SeriesSet, str, tuple[str, ...]]:
     from apps.forecasting.catalogue_sets import SETS, on_regular_steps
     from apps.forecasting.frequency import seconds_of
-    from common.data.catalogue import load_example, make_folder
+    from common.data.tfds_builders import load_example, make_folder
 
     chosen = SETS[data.name]
     builder = chosen.builder(config=chosen.configuration, data_dir=str(make_folder(data.cache_dir)))

@@ -82,7 +82,8 @@ def load_splits(config) -> Splits:
 def _load_bundled(data):
     # Imported here, as below: own files need no TensorFlow Datasets.
     from apps.sentiment.dataset import MovieReviews
-    from common.data.catalogue import load_builder, make_folder
+    from common.data.catalogue import load_builder
+    from common.data.tfds_builders import make_folder
 
     if data.name not in MovieReviews.builder_configs:
         names = ", ".join(MovieReviews.builder_configs)

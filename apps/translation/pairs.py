@@ -5,10 +5,13 @@ What the readers (`pair_files`, the catalogue, the phrase book) give, and everyt
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+
+from common.data.splits import text_digest
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,6 +39,11 @@ class SentencePairs:
     def from_lists(cls, sources: Sequence[str], targets: Sequence[str], origin: str) -> SentencePairs:
         """The same from plain lists of str."""
         return cls(np.array(sources, dtype=object), np.array(targets, dtype=object), origin)
+
+    @functools.cached_property
+    def digests(self) -> list[bytes]:
+        """`text_digest` of every source, [pairs]."""
+        return [text_digest(source) for source in self.sources]
 
     def take(self, indices: np.ndarray) -> SentencePairs:
         """The pairs at `indices` (int [n] or bool [pairs])."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
+from typing import TypeVar
 
 import numpy as np
 
@@ -17,21 +18,22 @@ from common.data.splits import LabelledTexts, Splits, sort_labels, text_digest
 from common.errors import UserError
 
 BLOCKS = 10  # of each label, so that every part of the data is in every split
+_Examples = TypeVar("_Examples")  # `LabelledTexts` or what an application has in their place
 
 
 def split_by_text(
-    texts: Sequence[str], labels: Sequence[str], validation_fraction: float, test_fraction: float
+    texts: Sequence[str], labels: Sequence[str] | None, validation_fraction: float, test_fraction: float
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Divides examples by a hash of their normalized text, label by label.
 
     Equal texts are one group and stay together. Within each label the groups are ordered by hash; the first
     share is test, the next validation, the rest train, so the labels keep their proportions even in tiny
-    sets. A label with three distinct texts or more has at least one in every split asked for; with fewer, all
-    of them are train, because what is never trained cannot be tested.
+    sets; without labels all groups are in one order. A label with three distinct texts or more has at least one
+    in every split asked for; with fewer, all of them are train, because what is never trained cannot be tested.
 
     Args:
         texts: str [examples].
-        labels: str [examples].
+        labels: str [examples]; None for texts without labels.
         validation_fraction: share of the distinct texts, 0 to 1; 0 for no validation split.
         test_fraction: likewise for test; the two together are below 1.
 
@@ -50,6 +52,7 @@ def split_by_text(
     groups = defaultdict(list)
     for index, text in enumerate(texts):
         groups[text_digest(text)].append(index)
+    labels = [""] * len(texts) if labels is None else labels
     sizes = Counter(labels)
     by_label = defaultdict(list)
     for digest, indices in groups.items():
@@ -142,10 +145,10 @@ def make_splits(
         if test is None:
             test = _split_off(whole, test_ids, "test", 3)
     if test is not None and validation is not None:
-        validation = _without_texts_of(test, validation, "test", "validation", notes)
+        validation = without_texts_of(test, validation, "test", "validation", notes)
     for other, name in ((validation, "validation"), (test, "test")):
         if other is not None:
-            train = _without_texts_of(other, train, name, "training", notes)
+            train = without_texts_of(other, train, name, "training", notes)
     _check_two_labels(train)
 
     if validation is None or test is None:
@@ -212,10 +215,30 @@ def _check_labels_known(other: LabelledTexts, name: str, train: LabelledTexts, l
         )
 
 
-def _without_texts_of(
-    held_out: LabelledTexts, examples: LabelledTexts, held_out_name: str, name: str, notes: list[str]
-) -> LabelledTexts:
-    """`examples` less those whose text stands in `held_out`, with a note where that changes anything."""
+def without_texts_of(
+    held_out: _Examples,
+    examples: _Examples,
+    held_out_name: str,
+    name: str,
+    notes: list[str],
+    *,
+    what: str = "examples",
+    text: str = "text",
+) -> _Examples:
+    """`examples` less those whose text stands in `held_out`, with a note where that changes anything.
+
+    Args:
+        held_out: what stays as it is; like `examples` with `digests`, `origin` and `take`.
+        examples: what loses examples.
+        held_out_name: "test" or "validation".
+        name: of `examples`, likewise.
+        notes: a sentence is added that says how many.
+        what: the word for examples.
+        text: the word for what their digests are of.
+
+    Raises:
+        UserError: nothing is left.
+    """
     known = set(held_out.digests)
     keep = np.array([digest not in known for digest in examples.digests], dtype=bool)
     removed = len(examples) - int(keep.sum())
@@ -223,11 +246,11 @@ def _without_texts_of(
         return examples
     if removed == len(examples):
         raise UserError(
-            f"Every {name} example of {examples.origin} also stands in the {held_out_name} set "
-            f"{held_out.origin}; give sets with different texts."
+            f"Every {name} {what.removesuffix('s')} of {examples.origin} also stands in the {held_out_name} set "
+            f"{held_out.origin}; give sets with different {text}s."
         )
     notes.append(
-        f"{removed:,} {name} examples were left out because their text also stands in the {held_out_name} "
+        f"{removed:,} {name} {what} were left out because their {text} also stands in the {held_out_name} "
         f"set ({held_out.origin})."
     )
     return examples.take(keep)

@@ -64,7 +64,7 @@ def read_labelled_texts(path: str | Path, text_key: str = "text", label_key: str
     texts, labels = [], []
     with open_bytes(path) as stream:
         for line, values in _records(decoded_lines(stream, path), suffix, [text_key, label_key], path, hints):
-            texts.append(_text(values[0], text_key, path, line))
+            texts.append(checked_text(values[0], text_key, path, line))
             labels.append(_label(values[1], label_key, path, line))
     if not texts:
         raise UserError(f"{path} has no examples; expected at least a few texts for each label.")
@@ -103,7 +103,7 @@ def _texts_of_stream(stream, suffix: str | None, column: str | None, origin: str
         lines = list(lines)
         suffix = ".jsonl" if lines and lines[0].lstrip().startswith("{") else ".csv"
     records = _records(iter(lines), suffix, [column], origin, {column: "--column"})
-    return [_text(values[0], column or "text", origin, line) for line, values in records]
+    return [checked_text(values[0], column or "text", origin, line) for line, values in records]
 
 
 def _suffix(path: str) -> str:
@@ -135,8 +135,14 @@ def open_bytes(path: str) -> Iterator[IO[bytes]]:
         raise UserError(f"{path} cannot be read: {error.strerror or error}.") from error
 
 
-def decoded_lines(stream, origin: str) -> Iterator[str]:
-    """Lines of UTF-8 text with their ends (\\n, \\r\\n or \\r), without a byte order mark."""
+def decoded_lines(stream, origin: str, *, old_line_ends: bool = True) -> Iterator[str]:
+    """Lines of UTF-8 text with their ends (\\n, \\r\\n or \\r), without a byte order mark.
+
+    Args:
+        stream: of bytes.
+        origin: what to call it for people.
+        old_line_ends: whether a \\r alone ends a line; it did once, and still comes out of some spreadsheets.
+    """
     number = 0
     for raw in stream:
         if number == 0:
@@ -145,7 +151,7 @@ def decoded_lines(stream, origin: str) -> Iterator[str]:
         try:
             decoded = raw.decode("utf-8")
         except UnicodeDecodeError as error:
-            number += 1 + raw[: error.start].count(b"\r")
+            number += 1 + (raw[: error.start].count(b"\r") if old_line_ends else 0)
             advice = (
                 "the bytes around it are no text at all, so give another file"
                 if 0 in raw
@@ -154,7 +160,10 @@ def decoded_lines(stream, origin: str) -> Iterator[str]:
             raise UserError(
                 f"{origin}, line {number}: byte 0x{raw[error.start]:02x} is not UTF-8; {advice}."
             ) from error
-        # A carriage return alone ended lines once and still comes out of some spreadsheets.
+        if not old_line_ends:
+            number += 1
+            yield decoded
+            continue
         body = decoded.removesuffix("\n").removesuffix("\r")
         for line in _split_keeping_returns(body, decoded[len(body) :]):
             number += 1
@@ -229,6 +238,19 @@ def _table_rows(lines: Iterator[str], delimiter: str, origin: str) -> Iterator[t
 
 
 def _json_records(lines, keys, origin, hints) -> Iterator[tuple[int, list[object]]]:
+    for line, record in json_objects(lines, origin):
+        place = f"{origin}, line {line}"
+        yield line, [record[_present(key, list(record), place, hints[key])] for key in keys]
+
+
+def json_objects(
+    lines: Iterator[str], origin: str, example: str = '{"text": ...}'
+) -> Iterator[tuple[int, dict[str, object]]]:
+    """The object on each line of JSONL, with the number of the line; empty lines have none.
+
+    Raises:
+        UserError: a line that is none; the sentence shows `example`.
+    """
     for line, content in enumerate(lines, start=1):
         if not content.strip():
             continue
@@ -238,9 +260,8 @@ def _json_records(lines, keys, origin, hints) -> Iterator[tuple[int, list[object
             reason = error.msg if isinstance(error, json.JSONDecodeError) else "a number too long or nesting too deep"
             raise UserError(f"{origin}, line {line}: not valid JSON ({reason}); expected one object a line.") from error
         if not isinstance(record, dict):
-            raise UserError(f'{origin}, line {line}: expected an object like {{"text": ...}}, found {_short(content)}.')
-        place = f"{origin}, line {line}"
-        yield line, [record[_present(key, list(record), place, hints[key])] for key in keys]
+            raise UserError(f"{origin}, line {line}: expected an object like {example}, found {_short(content)}.")
+        yield line, record
 
 
 def _present(key: str | None, names: list[str], place: str, option: str) -> str:
@@ -251,13 +272,22 @@ def _present(key: str | None, names: list[str], place: str, option: str) -> str:
         return key
     if key in names:
         raise UserError(f"{place} has {names.count(key)} columns named {key!r}; rename all but one of them.")
-    shown = ", ".join(repr(_short(name)) for name in names[:20]) + (" ..." if len(names) > 20 else "")
     raise UserError(
-        f"{place} has no column {key!r}; what is there: {shown or 'nothing'}. Name the right one with {option}."
+        f"{place} has no column {key!r}; what is there: {shown_names(names)}. Name the right one with {option}."
     )
 
 
-def _text(value: object, key: str, origin: str, line: int) -> str:
+def shown_names(names: Sequence[str]) -> str:
+    """Names of columns or keys for a sentence, not more than fit in one."""
+    return (", ".join(repr(_short(name)) for name in names[:20]) + (" ..." if len(names) > 20 else "")) or "nothing"
+
+
+def checked_text(value: object, key: str, origin: str, line: int) -> str:
+    """`value` if it is text.
+
+    Raises:
+        UserError: it is something else, or half a character; the sentence names the line.
+    """
     if not isinstance(value, str):
         raise UserError(f"{origin}, line {line}: {key!r} should be a string, found {_short(json.dumps(value))}.")
     # JSON can spell half a character ("\ud800"), which no encoder accepts later.
@@ -282,7 +312,7 @@ def _label(value: object, key: str, origin: str, line: int) -> str:
             f"{origin}, line {line}: the label {key!r} should be a string or a whole number, "
             f"found {_short(json.dumps(value))}."
         )
-    return _text(value.strip(), key, origin, line)
+    return checked_text(value.strip(), key, origin, line)
 
 
 def _short(value: str, most: int = 40) -> str:
