@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from apps.translation.vocabulary import PAD_ID
+from common.decoding import repeat_rows
 from common.layers.memory_attention import MemoryAttention
 
 
@@ -18,8 +19,8 @@ class StepwiseDecoder:
         layers = [network.get_layer(name) for name in ("decoder", "target_embedding", "readout")]
         decoder, self.embedding, self.readout = layers
         self.cell = decoder.cell
-        memory, first_state = network.get_layer("memory").output, network.get_layer("first_state").output
-        self.encoder = keras.Model(network.input["source_ids"], [memory, *first_state])
+        found = [network.get_layer(name).output for name in ("memory", "first_state")]
+        self.encoder = keras.Model(network.input["source_ids"], keras.tree.flatten(found))
 
     @property
     def attention(self) -> MemoryAttention:
@@ -31,18 +32,20 @@ class StepwiseDecoder:
 
         Args:
             source_ids: int32 `[batch, time]`, `PAD_ID` behind the end.
-            copies: rows for each sentence, next to each other; an int, or a scalar.
+            copies: rows that each sentence has in a step, as many as a beam is wide; int, or int32 scalar.
 
         Returns:
             A function `step(token_ids, state) -> (logits, state)` with token ids int32 `[batch·copies]` and logits float32
-            `[batch·copies, vocabulary]`; and its first state, a dictionary of `cell`, a tuple of what the cell remembers,
-            and `attention_sum`, float32 `[batch·copies, time]`, how much each place of the source was looked at so far.
+            `[batch·copies, vocabulary]`; and the state before the first step, `[batch, ...]`: a dictionary of `cell`, a tuple of
+            what the cell remembers, and `attention_sum`, float32 `[batch, time]`, how much each place of the source was
+            looked at so far.
         """
         memory, *states = self.encoder(source_ids, training=False)
         real = ops.not_equal(source_ids, PAD_ID)
         states = self.cell.initial_state(memory, states)
         keys = self.attention.project_memory(memory)
-        memory, keys, real, *states = (ops.repeat(each, copies, axis=0) for each in (memory, keys, real, *states))
+        state = {"cell": tuple(states), "attention_sum": ops.cast(ops.zeros_like(real), "float32")}
+        memory, keys, real = repeat_rows((memory, keys, real), copies)
 
         def step(token_ids, state):
             vectors = self.embedding(token_ids)
@@ -53,4 +56,4 @@ class StepwiseDecoder:
             logits = self.embedding(readout, reverse=True)
             return logits, {"cell": tuple(states), "attention_sum": state["attention_sum"] + attention}
 
-        return step, {"cell": tuple(states), "attention_sum": ops.zeros_like(real, dtype="float32")}
+        return step, state

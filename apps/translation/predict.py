@@ -1,0 +1,153 @@
+"""The verb `predict`: sentences in, translations out, with nothing but the exported model.
+
+Read by the command line for its help, so what takes time to import is imported where it is needed.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from common.cli_options import Flag, whole_number
+from common.errors import UserError
+
+WIDEST_BEAM = 64
+BATCH = 64  # sentences at once
+
+
+def _penalty(flag: str, text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = float("nan")
+    if not 0 <= value <= 10:
+        raise UserError(f"--{flag} is {text!r}, but must be a number from 0 to 10")
+    return value
+
+
+FLAGS = (
+    Flag("input", "a file of sentences, one a line, or CSV, TSV or JSONL; - = standard input, as without TEXT", "FILE"),
+    Flag("column", "of a CSV, TSV or JSONL file, the column that holds the sentence", "NAME"),
+    Flag("n-best", "show the best so many translations", "INT", 1, convert=whole_number(1, WIDEST_BEAM)),
+    Flag(
+        "beam_width",
+        "candidates kept at each step, 1 = greedy; none = as in the settings of the training, at least n-best",
+        "INT",
+        convert=whole_number(1, WIDEST_BEAM),
+    ),
+    Flag(
+        "length_penalty",
+        "0 favours short translations, 1 is about the mean over the tokens; none = as in the settings of the training",
+        "FLOAT",
+        convert=_penalty,
+    ),
+    Flag("attention", "of one sentence, the picture to write of where the model looked to say each token", "FILE.png"),
+)
+ARGUMENTS = "TEXT"
+EXAMPLE = ("Monday, March 5, 2001", "--n-best", "3")
+
+
+def predict(model_dir: str, arguments: Sequence[str], flags: Mapping[str, Any]) -> None:
+    """Translates sentences and writes the translations, batch by batch.
+
+    Args:
+        model_dir: A model's directory, meaning its newest version, or a version directory.
+        arguments: The sentences. If there are none and no file either, they are read from standard input, one a line.
+        flags: As in `FLAGS`; with `json` one JSON object a line for each sentence.
+
+    Raises:
+        UserError: If the model or the file cannot be used, both sentences and a file were given, or a picture is asked of
+            more than one sentence.
+    """
+    from common.console import get_console
+    from common.data.given_texts import given_texts
+    from common.files import to_json
+    from common.saved_model import load
+
+    texts = given_texts(arguments, flags["input"], flags["column"])
+    if flags["attention"] is not None:
+        _check_picture(flags["attention"], texts)
+    model = load(model_dir, "translation")
+    console = get_console()
+    for answer in answers(model, texts, flags["n-best"], flags["beam_width"], flags["length_penalty"]):
+        if answer["truncated"]:
+            console.warn(
+                f"a sentence was cut to the first {model.metadata['max_length']} tokens, which is all that the model reads: "
+                f"{answer['text'][:60]!r}…"
+            )
+        if flags["json"]:
+            console.result(to_json(answer))
+        elif "translations" in answer:
+            for each in answer["translations"]:
+                console.result(f"{each['score']:8.3f}  {each['translation']}")
+        else:
+            console.result(answer["translation"])
+    if flags["attention"] is not None:
+        _draw_attention(model, texts[0], flags["attention"])
+
+
+def answers(
+    model: Any, texts: Sequence[str], n_best: int = 1, beam_width: int | None = None, length_penalty: float | None = None
+) -> Iterator[dict[str, Any]]:
+    """Yields an answer for each sentence, in order.
+
+    Args:
+        model: The loaded `common.saved_model.SavedModel`.
+        texts: Any number of sentences.
+        n_best: Translations of each.
+        beam_width: Candidates kept at each step; None = as the model was exported with, at least `n_best`.
+        length_penalty: None = as the model was exported with.
+
+    Yields:
+        `{"text", "translation", "score", "truncated"}`, and with `n_best` above 1 `"translations"`, the best ones, best first,
+        as `{"translation", "score"}`.
+    """
+    import numpy as np
+
+    from common.plain_values import plain
+
+    as_exported = n_best == 1 and beam_width is None and length_penalty is None
+    width = max(n_best, model.metadata["beam_width"] if beam_width is None else beam_width)
+    penalty = model.metadata["length_penalty"] if length_penalty is None else length_penalty
+    for start in range(0, len(texts), BATCH):
+        batch = list(texts[start : start + BATCH])
+        if as_exported:
+            found = model.call("serving_default", batch)
+        else:
+            encoded = np.array([text.encode("utf-8", errors="replace") for text in batch], dtype=object)
+            inputs = {
+                "text": encoded,
+                "beam_width": np.full(len(batch), width, np.int32),
+                "length_penalty": np.full(len(batch), penalty, np.float32),
+            }
+            found = model.run("beam", inputs)
+            found |= {"translation": found["translations"][:, 0], "score": found["scores"][:, 0]}
+        for row, text in enumerate(batch):
+            answer = {"text": text, **{name: plain(found[name][row]) for name in ("translation", "score", "truncated")}}
+            if n_best > 1:
+                pairs = zip(plain(found["translations"][row]), plain(found["scores"][row]))
+                answer["translations"] = [{"translation": one, "score": score} for one, score in pairs][:n_best]
+            yield answer
+
+
+def _check_picture(path: str, texts: Sequence[str]) -> None:
+    from pathlib import Path
+
+    from common.files import require_writable_directory
+
+    if len(texts) != 1:
+        raise UserError(f"--attention draws one sentence, but {len(texts)} were given; give one")
+    if Path(path).suffix.lower() != ".png":
+        raise UserError(f"--attention is {path!r}, but must be a file that ends in .png")
+    require_writable_directory(Path(path).parent)
+
+
+def _draw_attention(model: Any, text: str, path: str) -> None:
+    from apps.translation.attention_map import draw_attention
+    from common.console import get_console
+    from common.figures import save_figure
+    from common.plain_values import plain
+
+    found = model.call("attention", [text])
+    source, target = ([token for token in plain(found[f"{side}_tokens"][0]) if token] for side in ("source", "target"))
+    figure = draw_attention(source, target, found["attention"][0][: len(target), : len(source)], "")
+    save_figure(figure, path)
+    get_console().files({"attention": path})
