@@ -52,7 +52,7 @@ def test_the_split_depends_on_the_texts_alone():
 
 
 def test_texts_without_labels_are_one_group():
-    texts = numbered("a", 100) + ["A  1"]
+    texts = [*numbered("a", 100), "A  1"]
     parts = split_by_text(texts, None, 0.1, 0.2)
     assert [part.tolist() for part in parts] == [part.tolist() for part in split_by_text(texts, ["x"] * 101, 0.1, 0.2)]
     assert len({text_digest(texts[index]) for index in parts[2]}) == 20
