@@ -28,9 +28,10 @@ class DataConfig(SourceConfig):
     )
     source_language: str = option(
         "en",
-        "bundled: one of the languages of the phrase book; tfds and JSONL: the feature or key that holds the source",
+        "what is translated. bundled: one of the languages of the phrase book; tfds and JSONL: the feature or key that "
+        "holds it; other files: a name for people",
     )
-    target_language: str = option("de", "the same of the target")
+    target_language: str = option("de", "what it is translated into, likewise")
     path: str | None = option(
         None, "files: the training pairs, or those that are split: TSV or JSONL (.gz too), or the source side as text"
     )
@@ -43,7 +44,10 @@ class DataConfig(SourceConfig):
         None, "files: pairs for the test in the same form; none = split off the training pairs"
     )
     test_target_path: str | None = option(None, "files: the target side of test_path")
-    swap: bool = option(False, "files: translate the other way: the second column, or target_path, is the source")
+    swap: bool = option(
+        False,
+        "TSV and text files: the second column, or target_path, is the source; otherwise exchange the two languages",
+    )
     max_characters: int = option(
         1_000, "training pairs with a longer side are left out, and counted", unit="characters", ge=1
     )
@@ -85,6 +89,11 @@ class DataConfig(SourceConfig):
     @model_validator(mode="after")
     def _source_fits(self) -> "DataConfig":
         if self.source != "bundled":
+            if self.source == "tfds" and self.name in BUNDLED:
+                raise ValueError(
+                    f"data.name is {self.name!r}, which is bundled; name a set of the catalogue, such as "
+                    "ted_hrlr_translate/pt_to_en, or leave out --data.source tfds"
+                )
             return self
         if self.name not in BUNDLED:
             raise ValueError(
@@ -107,6 +116,11 @@ class DataConfig(SourceConfig):
             for name in (f"{part}path", f"{part}target_path")
         }
         if self.source != "files":
+            if self.swap:
+                raise ValueError(
+                    f"data.swap is true, but data.source is {self.source}; "
+                    "exchange data.source_language and data.target_language instead"
+                )
             for name, path in given.items():
                 if path is not None:
                     raise ValueError(

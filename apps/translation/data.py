@@ -135,7 +135,9 @@ def _split_off(parts: dict[str, SentencePairs], data) -> dict[str, SentencePairs
 
 def _filtered(train: SentencePairs, data, notes: list[str]) -> SentencePairs:
     """Training pairs that something can be learned from, with a note for each reason to leave one out."""
-    filled = np.array([bool(s.strip() and t.strip()) for s, t in zip(train.sources, train.targets, strict=True)])
+    filled = np.array(
+        [not (s.isspace() or t.isspace() or not s or not t) for s, t in zip(train.sources, train.targets, strict=True)]
+    )
     lengths = np.array([[len(side) for side in sides] for sides in (train.sources, train.targets)])  # [2, pairs]
     compared = np.maximum(lengths, SHORT)
     reasons = {

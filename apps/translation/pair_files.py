@@ -14,6 +14,7 @@ import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 from apps.translation.pairs import SentencePairs
 from common.data.text_files import checked_text, decoded_lines, json_objects, open_bytes, shown_names
@@ -67,11 +68,6 @@ def read_pairs(
         targets.append(target)
     if not sources:
         raise UserError(f"{origin}: no pair in it; expected at least a few sentences with their translations.")
-    if len(sources) == 1 and "\r" in sources[0] + targets[0]:
-        raise UserError(
-            f"{origin}: the lines end in a carriage return alone, as on old computers; write \\n in its place "
-            "(for example: tr '\\r' '\\n')."
-        )
     if swap:
         sources, targets = targets, sources
     return SentencePairs.from_lists(sources, targets, origin)
@@ -82,16 +78,15 @@ def _pairs_of_one_file(
 ) -> Iterator[tuple[str, str]]:
     with open_bytes(path) as stream:  # before the ending is looked at: a folder has none
         name = Path(path).name.lower().removesuffix(".gz")
-        lines = decoded_lines(stream, path, old_line_ends=False)
         if name.endswith(".jsonl"):
             if swap:
                 raise UserError(
                     f"data.swap is true, but {path} names its sides: exchange data.source_language and "
                     "data.target_language instead."
                 )
-            yield from _json_pairs(lines, path, {"source": source_language, "target": target_language})
+            yield from _json_pairs(stream, path, {"source": source_language, "target": target_language})
         elif name.endswith(".tsv"):
-            yield from _table_pairs(lines, path)
+            yield from _table_pairs(stream, path)
         else:
             raise UserError(
                 f"{path} does not end in {listed(_SUFFIXES)} or one of these with .gz; if it is the source side as text, "
@@ -103,9 +98,8 @@ def _target_setting(setting: str) -> str:
     return setting.removesuffix("path") + "target_path"
 
 
-def _table_pairs(lines: Iterator[str], path: str) -> Iterator[tuple[str, str]]:
-    for number, line in enumerate(lines, start=1):
-        content = _without_end(line)
+def _table_pairs(stream: IO[bytes], path: str) -> Iterator[tuple[str, str]]:
+    for number, content in enumerate(_contents(stream, path), start=1):
         if not content:
             continue
         columns = content.split("\t", 2)
@@ -122,8 +116,9 @@ def _table_pairs(lines: Iterator[str], path: str) -> Iterator[tuple[str, str]]:
         yield columns[0], columns[1]
 
 
-def _json_pairs(lines: Iterator[str], path: str, keys: dict[str, str]) -> Iterator[tuple[str, str]]:
+def _json_pairs(stream: IO[bytes], path: str, keys: dict[str, str]) -> Iterator[tuple[str, str]]:
     example = json.dumps(dict.fromkeys(keys.values(), "..."), ensure_ascii=False)
+    lines = decoded_lines(stream, path, old_line_ends=False)
     for number, record in json_objects(lines, path, example):
         nested = record.get(NESTED_KEY)
         is_nested = isinstance(nested, dict) and not all(key in record for key in keys.values())
@@ -172,11 +167,21 @@ def _aligned_pairs(path: str, target_path: str, setting: str) -> Iterator[tuple[
 
 def _lines(path: str) -> list[str]:
     with open_bytes(path) as stream:
-        return [_without_end(line) for line in decoded_lines(stream, path, old_line_ends=False)]
+        return list(_contents(stream, path))
 
 
-def _without_end(line: str) -> str:
-    return line.removesuffix("\n").removesuffix("\r")
+def _contents(stream: IO[bytes], path: str) -> Iterator[str]:
+    """The lines without their ends."""
+    count, content = 0, ""
+    for line in decoded_lines(stream, path, old_line_ends=False):
+        count += 1
+        content = line.removesuffix("\n").removesuffix("\r")
+        yield content
+    if count == 1 and "\r" in content:
+        raise UserError(
+            f"{path}: the lines end in a carriage return alone, as on old computers; write \\n in its place "
+            "(for example: tr '\\r' '\\n')."
+        )
 
 
 def _beginning(content: str, most: int = 40) -> str:

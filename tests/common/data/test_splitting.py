@@ -51,6 +51,13 @@ def test_the_split_depends_on_the_texts_alone():
     assert output.strip() == str([part.tolist() for part in first])
 
 
+def test_texts_without_labels_are_one_group():
+    texts = [*numbered("a", 100), "A  1"]
+    parts = split_by_text(texts, None, 0.1, 0.2)
+    assert [part.tolist() for part in parts] == [part.tolist() for part in split_by_text(texts, ["x"] * 101, 0.1, 0.2)]
+    assert len({text_digest(texts[index]) for index in parts[2]}) == 20
+
+
 def test_ten_examples_are_enough():
     splits = make_splits(examples({"pos": numbered("p", 5), "neg": numbered("n", 5)}))
     assert [len(part) for part in (splits.train, splits.validation, splits.test)] == [6, 2, 2]

@@ -100,6 +100,14 @@ def test_old_line_ends_and_blank_lines(tmp_path):
     assert read_texts(path) == ["one", "two", "three", "", "five"]
 
 
+def test_only_line_ends_end_a_line(tmp_path):
+    """Sentences of some languages hold characters that str.splitlines takes for an end."""
+    odd = "one\x85two\u2028three\u2029four\x0b\x0c\x1c\x1d\x1e five \x00"
+    assert read_texts(written(tmp_path / "a.txt", f"{odd}\n{odd}\r\nשלום")) == [odd, odd, "שלום"]
+    assert read_texts(written(tmp_path / "a.tsv", f"text\tn\n{odd}\t1\n")) == [odd]
+    assert read_texts(written(tmp_path / "a.jsonl", json.dumps({"text": odd}, ensure_ascii=False))) == [odd]
+
+
 def test_labels_of_json_are_named_as_they_are_spelled(tmp_path):
     lines = [json.dumps({"text": "t", "label": label}) for label in (1, True, " x ", "1")]
     assert list(read_labelled_texts(written(tmp_path / "a.jsonl", "\n\n".join(lines))).labels) == [
@@ -183,6 +191,7 @@ def test_texts_for_predictions_by_column(tmp_path):
     ("content", "column", "expected"),
     [
         (b"one\n\nthree", None, ["one", "", "three"]),
+        ("a\x85b\u2028c\n\U0001f44d\n".encode(), None, ["a\x85b\u2028c", "\U0001f44d"]),
         (b"", None, []),
         (b'{"t": "one"}\n{"t": "two"}\n', "t", ["one", "two"]),
         (b't,u\n"a, b",c\n', "t", ["a, b"]),

@@ -1,0 +1,319 @@
+"""What the phrases of the phrase book are about: dates, times, amounts and numbers, drawn for one split.
+
+A value is the whole thing that is meant: a day of a year, a time on the dial, an amount of money, three hours, a
+number. A hash of it decides whether it may stand in the training phrases, in those for validation or in those of
+the test.
+"""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+from collections.abc import Callable, Sequence
+from decimal import Decimal
+from functools import lru_cache
+from random import Random
+from typing import TypeVar
+
+SPLITS = ("train", "validation", "test")
+
+_PARTS = 20  # of the values, one is for validation, one for the test
+_ATTEMPTS = 200
+_CENTURIES = datetime.date(1900, 1, 1).toordinal(), datetime.date(2099, 12, 31).toordinal()
+_CURRENCIES = ("EUR", "USD", "GBP", "CHF", "JPY", "PLN")
+_WITH_SYMBOL = ("EUR", "USD", "GBP")
+_UNITS = (
+    "length-kilometer",
+    "length-meter",
+    "length-centimeter",
+    "length-mile",
+    "area-square-meter",
+    "area-hectare",
+    "volume-liter",
+    "volume-cubic-meter",
+    "mass-kilogram",
+    "mass-gram",
+    "temperature-celsius",
+    "power-watt",
+)
+# Babel finds the short form of these for every number in every language; of others it writes the long one for some.
+_SHORT_UNITS = ("length-kilometer", "length-centimeter", "length-millimeter", "mass-kilogram", "mass-tonne")
+_RATES = (
+    ("length-kilometer", "duration-hour"),
+    ("length-meter", "duration-second"),
+    ("volume-liter", "duration-minute"),
+    ("volume-liter", "duration-day"),
+    ("mass-kilogram", "duration-week"),
+    ("mass-gram", "volume-liter"),
+)
+_PRICED = ("duration-hour", "duration-day", "duration-month", "mass-kilogram", "volume-liter", "area-square-meter")
+# Units of time, and the largest number of each.
+_TIME_UNITS = {"second": 120, "minute": 120, "hour": 120, "day": 365, "week": 104, "month": 60, "year": 120}
+_DURATIONS = (("year", "month"), ("week", "day"), ("day", "hour"), ("hour", "minute"), ("minute", "second"))
+
+T = TypeVar("T")
+
+
+class NotFoundError(Exception):
+    """There is no value of the split among many that were drawn."""
+
+
+@lru_cache(maxsize=1_000_000)
+def split_of(name: str) -> str:
+    """The split to which the value of this name belongs."""
+    part = int.from_bytes(hashlib.blake2b(name.encode(), digest_size=4).digest(), "big") % _PARTS
+    return {0: "validation", 1: "test"}.get(part, "train")
+
+
+class Drawer:
+    """Draws the values of one split, and keeps the names of those it drew.
+
+    Attributes:
+        drawn: names of the values since it was last emptied.
+    """
+
+    def __init__(self, random: Random, split: str):
+        self.drawn: list[str] = []
+        self._random = random
+        self._split = split
+
+    def chance(self) -> float:
+        """A number from 0 to below 1; the one thing that every version of Python draws alike from the same seed."""
+        return self._random.random()
+
+    def between(self, low: int, high: int) -> int:
+        """A number from `low` to `high`."""
+        return low + int(self.chance() * (high - low + 1))
+
+    def choose(self, choices: Sequence[T]) -> T:
+        """One of the choices."""
+        return choices[self.between(0, len(choices) - 1)]
+
+    def with_digits(self, most: int) -> int:
+        """A number of 1 to `most` digits, all lengths alike often."""
+        digits = self.between(1, most)
+        return self.between(10 ** (digits - 1), 10**digits - 1)
+
+    def value(self, draw: Callable[[], T], name: Callable[[T], str], singular: Callable[[T], bool] | None = None) -> T:
+        """A value that belongs to the split.
+
+        Args:
+            draw: makes one of any split.
+            name: says which it is.
+            singular: whether it is one of something, which may have a word that no other value teaches; such a
+                value is for training, whatever its hash.
+
+        Raises:
+            NotFoundError: no such value was drawn.
+        """
+        for _ in range(_ATTEMPTS):
+            value = draw()
+            named = name(value)
+            split = "train" if singular is not None and singular(value) else split_of(named)
+            if split == self._split:
+                self.drawn.append(named)
+                return value
+        raise NotFoundError
+
+
+def date(drawer: Drawer) -> datetime.date:
+    """A day from 1900 to 2099."""
+    return drawer.value(lambda: datetime.date.fromordinal(drawer.between(*_CENTURIES)), _name_date)
+
+
+def dates(drawer: Drawer) -> tuple[datetime.date, datetime.date]:
+    """Two days, the second after the first: half of the time within 60 days, else within 3 years."""
+    first = date(drawer)
+    span = 60 if drawer.chance() < 0.5 else 1_000
+    return first, drawer.value(lambda: first + datetime.timedelta(days=drawer.between(1, span)), _name_date)
+
+
+def _name_date(value: datetime.date) -> str:
+    return f"date {value.isoformat()}"
+
+
+def day(drawer: Drawer) -> datetime.date:
+    """A day of a year; the year itself, 2000, means nothing."""
+    first = datetime.date(2000, 1, 1)
+    return drawer.value(
+        lambda: first + datetime.timedelta(days=drawer.between(0, 365)), lambda value: f"day {value.month}-{value.day}"
+    )
+
+
+def month(drawer: Drawer) -> datetime.date:
+    """The first day of a month from 1900 to 2099."""
+    return drawer.value(lambda: datetime.date(drawer.between(1900, 2099), drawer.between(1, 12), 1), _name_month)
+
+
+def months(drawer: Drawer) -> tuple[datetime.date, datetime.date]:
+    """The first days of two months, the second after the first."""
+    first = month(drawer)
+
+    def later() -> datetime.date:
+        years, index = divmod(first.month - 1 + drawer.between(1, 30), 12)
+        return datetime.date(first.year + years, index + 1, 1)
+
+    return first, drawer.value(later, _name_month)
+
+
+def _name_month(value: datetime.date) -> str:
+    return f"month {value.year}-{value.month}"
+
+
+def quarter(drawer: Drawer) -> datetime.date:
+    """The first day of a quarter from 1900 to 2099."""
+    return drawer.value(
+        lambda: datetime.date(drawer.between(1900, 2099), 3 * drawer.between(0, 3) + 1, 1),
+        lambda value: f"quarter {value.year}-{value.month}",
+    )
+
+
+def time(drawer: Drawer) -> tuple[int, int]:
+    """(hour, minute); both halves of the day are of the same split."""
+    return drawer.value(lambda: divmod(drawer.between(0, 24 * 60 - 1), 60), _name_time)
+
+
+def times(drawer: Drawer) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Two times of a day, the second after the first."""
+    first = time(drawer)
+    if first == (23, 59):
+        raise NotFoundError
+    start = 60 * first[0] + first[1]
+    return first, drawer.value(lambda: divmod(drawer.between(start + 1, 24 * 60 - 1), 60), _name_time)
+
+
+def spoken_time(drawer: Drawer) -> tuple[int, int]:
+    """(hour from 1 to 12, minute), the minute a multiple of five."""
+    return drawer.value(lambda: (drawer.between(1, 12), 5 * drawer.between(0, 11)), _name_time)
+
+
+def _name_time(value: tuple[int, int]) -> str:
+    return f"time {value[0] % 12}:{value[1]:02}"
+
+
+def number(digits: int) -> Callable[[Drawer], int]:
+    """A whole number of 1 to so many digits."""
+    return lambda drawer: drawer.value(lambda: drawer.with_digits(digits), _name_number)
+
+
+def decimal(drawer: Drawer) -> Decimal:
+    """A number with two decimal places at most."""
+    return drawer.value(lambda: Decimal(drawer.with_digits(8)) / 100, _name_number)
+
+
+def year(drawer: Drawer) -> int:
+    """A year from 1900 to 2099."""
+    return drawer.value(lambda: drawer.between(1900, 2099), _name_number)
+
+
+def _name_number(value: int | Decimal) -> str:
+    return f"number {value}"
+
+
+def percent(drawer: Drawer) -> int:
+    """Tenths of a percent, up to 100 %."""
+    return drawer.value(lambda: drawer.between(1, 1_000), lambda value: f"percent {value}")
+
+
+def compact(drawer: Drawer) -> int:
+    """Millions or billions, with one digit after the point at most."""
+
+    def draw() -> int:
+        return (
+            drawer.between(1, 9_999) * drawer.choose((100_000, 100_000_000)) // drawer.choose((1, 10)) // 10**5 * 10**5
+        )
+
+    return drawer.value(draw, lambda value: f"number {value}", lambda value: value in (10**6, 10**9))
+
+
+def money(drawer: Drawer) -> tuple[int, str]:
+    """(hundredths, currency), from 1 to 9,999.99; half of them whole."""
+
+    def draw() -> tuple[int, str]:
+        currency = drawer.choose(_CURRENCIES)
+        if currency == "JPY" or drawer.chance() < 0.5:  # the yen has no hundredths
+            return 100 * drawer.with_digits(4), currency
+        return _amount(drawer), currency
+
+    return drawer.value(draw, _name_money, lambda value: value[0] == 100)
+
+
+def money_with_symbol(drawer: Drawer) -> tuple[int, str]:
+    """(hundredths, currency) of a currency that has a symbol in every language."""
+    return drawer.value(lambda: (_amount(drawer), drawer.choose(_WITH_SYMBOL)), _name_money)
+
+
+def _amount(drawer: Drawer) -> int:
+    return 100 * drawer.with_digits(4) + drawer.between(0, 99)
+
+
+def _name_money(value: tuple[int, str]) -> str:
+    return f"money {value[0]} {value[1]}"
+
+
+def price(drawer: Drawer) -> tuple[tuple[int, str], str]:
+    """(money, unit), the money being what one unit costs."""
+    return money(drawer), drawer.choose(_PRICED)
+
+
+def measure(drawer: Drawer) -> tuple[int, str]:
+    """(tenths, unit) of length, area, volume, mass, warmth or power."""
+    return _measure(drawer, lambda: (_tenths(drawer), drawer.choose(_UNITS)))
+
+
+def short_measure(drawer: Drawer) -> tuple[int, str]:
+    """(tenths, unit) of a unit with a symbol."""
+    return _measure(drawer, lambda: (_tenths(drawer), drawer.choose(_SHORT_UNITS)))
+
+
+def time_span(drawer: Drawer) -> tuple[int, str]:
+    """(tenths, unit), a whole number of units of time."""
+    unit = drawer.choose(tuple(_TIME_UNITS))
+    return _measure(drawer, lambda: (10 * drawer.between(1, _TIME_UNITS[unit]), f"duration-{unit}"))
+
+
+def duration(drawer: Drawer) -> tuple[tuple[int, str], tuple[int, str]]:
+    """Two time spans, such as hours and minutes, that make one."""
+    parts = drawer.choose(_DURATIONS)
+    largest = {"month": 11, "day": 6, "hour": 23, "minute": 59, "second": 59}
+    most = _TIME_UNITS[parts[0]], largest[parts[1]]
+    return tuple(
+        _measure(drawer, lambda unit=unit, top=top: (10 * drawer.between(1, top), f"duration-{unit}"))
+        for unit, top in zip(parts, most)
+    )
+
+
+def _tenths(drawer: Drawer) -> int:
+    return drawer.with_digits(4) if drawer.chance() < 0.3 else 10 * drawer.with_digits(3)
+
+
+def _measure(drawer: Drawer, draw: Callable[[], tuple[int, str]]) -> tuple[int, str]:
+    return drawer.value(draw, lambda value: f"measure {value[0]} {value[1]}", lambda value: value[0] == 10)
+
+
+def rate(drawer: Drawer) -> tuple[int, str, str]:
+    """(tenths, unit, unit): so much of the first in one of the second."""
+
+    def draw() -> tuple[int, str, str]:
+        return _tenths(drawer), *drawer.choose(_RATES)
+
+    return drawer.value(draw, lambda value: f"rate {' '.join(map(str, value))}", lambda value: value[0] == 10)
+
+
+def speed(drawer: Drawer) -> tuple[int, str, str]:
+    """A rate in kilometres per hour."""
+    return drawer.value(
+        lambda: (_tenths(drawer), *_RATES[0]),
+        lambda value: f"rate {' '.join(map(str, value))}",
+        lambda value: value[0] == 10,
+    )
+
+
+def relative(drawer: Drawer) -> tuple[int, str]:
+    """(number, unit), a time span from now; a negative number is in the past."""
+
+    def draw() -> tuple[int, str]:
+        unit = drawer.choose(tuple(_TIME_UNITS))
+        return drawer.between(1, _TIME_UNITS[unit]) * drawer.choose((1, -1)), unit
+
+    return drawer.value(draw, lambda value: f"relative {value[0]} {value[1]}", lambda value: abs(value[0]) == 1)
