@@ -75,12 +75,25 @@ class Preprocessor(tf.Module):
     def _set(self, source_model, target_model, shapes):
         self.source_model, self.target_model = source_model, target_model
         self.shapes = tuple(tuple(shape) for shape in shapes)
-        self._source_tokenizer = tf_text.SentencepieceTokenizer(source_model)
-        shared = source_model == target_model
-        self._target_tokenizer = self._source_tokenizer if shared else tf_text.SentencepieceTokenizer(target_model)
-        self.source_size, self.target_size = (
-            int(each.vocab_size()) for each in (self._source_tokenizer, self._target_tokenizer)
-        )
+        self._tokenizers = None
+        self.source_size, self.target_size = (int(each.vocab_size()) for each in self._living_tokenizers())
+
+    def _living_tokenizers(self):
+        """Those of source and target, made anew where they are gone.
+
+        TensorFlow drops what belongs to the kernel of an operation, as their vocabulary does, whenever a seed is set.
+        """
+        with tf.init_scope():
+            try:
+                for each in self._tokenizers or ():
+                    each.tokenize([""])
+            except tf.errors.NotFoundError:
+                self._tokenizers = None
+            if self._tokenizers is None:
+                source = tf_text.SentencepieceTokenizer(self.source_model)
+                shared = self.source_model == self.target_model
+                self._tokenizers = (source, source if shared else tf_text.SentencepieceTokenizer(self.target_model))
+        return self._tokenizers
 
     def _normalized(self, texts):
         """Object `[n]` to a list of str, as `normalize` leaves them."""
@@ -99,11 +112,11 @@ class Preprocessor(tf.Module):
 
     def source_ids(self, texts):
         """Tokens and `END_ID` of sentences of any length: tf.string `[batch]` to ragged int32 `[batch, (time)]`."""
-        return _ended(self._source_tokenizer.tokenize(self.normalize(texts)))
+        return _ended(self._living_tokenizers()[0].tokenize(self.normalize(texts)))
 
     def target_ids(self, texts):
         """Likewise of the other language."""
-        return _ended(self._target_tokenizer.tokenize(self.normalize(texts)))
+        return _ended(self._living_tokenizers()[1].tokenize(self.normalize(texts)))
 
     def lengths(self, pairs: SentencePairs) -> tuple[np.ndarray, np.ndarray]:
         """Tokens of each source and of each target, the end counted: two int64 `[pairs]`."""
@@ -131,15 +144,15 @@ class Preprocessor(tf.Module):
         """Token numbers of the target to sentences: int32 `[batch, time]`, all behind `END_ID` ignored, to tf.string `[batch]`."""
         going_on = tf.math.cumprod(tf.cast(tf.not_equal(ids, END_ID), tf.int32), axis=1)
         real = tf.cast(going_on, tf.bool) & tf.not_equal(ids, PAD_ID) & tf.not_equal(ids, START_ID)
-        return self._target_tokenizer.detokenize(tf.ragged.boolean_mask(ids, real))
+        return self._living_tokenizers()[1].detokenize(tf.ragged.boolean_mask(ids, real))
 
     def source_tokens(self, ids):
         """The text of each token: int32 `[...]` to tf.string `[...]`; a space is written `▁`."""
-        return self._source_tokenizer.id_to_string(ids)
+        return self._living_tokenizers()[0].id_to_string(ids)
 
     def target_tokens(self, ids):
         """Likewise of the other language."""
-        return self._target_tokenizer.id_to_string(ids)
+        return self._living_tokenizers()[1].id_to_string(ids)
 
     def save(self, directory) -> None:
         """Writes `preprocessor.json`, and `source.model` and `target.model` in the form of SentencePiece."""

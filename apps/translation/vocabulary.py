@@ -78,6 +78,7 @@ def _train(sentences, settings, size):
         input_sentence_size=_MOST_SENTENCES,
         shuffle_input_sentence=True,
         max_sentence_length=_LONGEST_SENTENCE,
+        split_digits=True,  # or each number would be a piece of its own, and new ones strange
         num_threads=1,  # with more the pieces depend on their timing
         minloglevel=2,
     )
