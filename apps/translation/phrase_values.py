@@ -182,9 +182,12 @@ def times(drawer: Drawer) -> tuple[tuple[int, int], tuple[int, int]]:
     return first, drawer.value(lambda: divmod(drawer.between(start + 1, 24 * 60 - 1), 60), _name_time)
 
 
-def spoken_time(drawer: Drawer) -> tuple[int, int]:
-    """(hour from 1 to 12, minute), the minute a multiple of five."""
-    return drawer.value(lambda: (drawer.between(1, 12), 5 * drawer.between(0, 11)), _name_time)
+def spoken_time(drawer: Drawer) -> tuple[int, int, bool]:
+    """(hour from 1 to 12, minute, whether with an article), the minute a multiple of five."""
+    return drawer.value(
+        lambda: (drawer.between(1, 12), 5 * drawer.between(0, 11), drawer.chance() < 0.5),
+        lambda value: _name_time(value[:2]),
+    )
 
 
 def _name_time(value: tuple[int, int]) -> str:
@@ -216,14 +219,13 @@ def percent(drawer: Drawer) -> int:
 
 
 def compact(drawer: Drawer) -> int:
-    """Millions or billions, with one digit after the point at most."""
+    """Millions or billions, from 1 to 999.9 of them; half of them whole."""
 
     def draw() -> int:
-        return (
-            drawer.between(1, 9_999) * drawer.choose((100_000, 100_000_000)) // drawer.choose((1, 10)) // 10**5 * 10**5
-        )
+        tenths = 10 * drawer.with_digits(3) if drawer.chance() < 0.5 else drawer.between(11, 9_999)
+        return tenths * drawer.choose((10**5, 10**8))
 
-    return drawer.value(draw, lambda value: f"number {value}", lambda value: value in (10**6, 10**9))
+    return drawer.value(draw, _name_number, lambda value: value in (10**6, 10**9))
 
 
 def money(drawer: Drawer) -> tuple[int, str]:

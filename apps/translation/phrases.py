@@ -25,7 +25,7 @@ from common.spelling import did_you_mean, listed
 MAX_CHARACTERS = 100  # of either side
 
 # Further ways to write a source; a target is always written in one and the same.
-_SOURCE_LOCALES = {"en": ("en", "en_GB")}
+_SOURCE_LOCALES = {"en": ("en_US", "en_GB", "en_AU")}
 _ATTEMPTS = 20_000  # that may fail in a row before the phrases are taken to be used up
 
 
@@ -68,7 +68,10 @@ class _Form:
 
 def _list_of(count_weight: float, item: Callable[[Drawer], Any], render: Rendering) -> tuple[_Form, _Form]:
     def items(drawer: Drawer) -> tuple:
-        return tuple(item(drawer) for _ in range(drawer.between(2, 3)))
+        values = tuple(item(drawer) for _ in range(drawer.between(2, 3)))
+        if len(set(values)) < len(values):
+            raise NotFoundError
+        return values
 
     return (
         _Form("list", count_weight, items, write.listed(render, "standard")),
