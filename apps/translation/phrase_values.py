@@ -22,19 +22,9 @@ _ATTEMPTS = 200
 _CENTURIES = datetime.date(1900, 1, 1).toordinal(), datetime.date(2099, 12, 31).toordinal()
 _CURRENCIES = ("EUR", "USD", "GBP", "CHF", "JPY", "PLN")
 _WITH_SYMBOL = ("EUR", "USD", "GBP")
-_UNITS = (
-    "length-kilometer",
-    "length-meter",
-    "length-centimeter",
-    "length-mile",
-    "area-square-meter",
-    "area-hectare",
-    "volume-liter",
-    "volume-cubic-meter",
-    "mass-kilogram",
-    "mass-gram",
-    "temperature-celsius",
-    "power-watt",
+_UNITS = tuple(
+    "length-kilometer length-meter length-centimeter length-mile area-square-meter area-hectare volume-liter "
+    "volume-cubic-meter mass-kilogram mass-gram temperature-celsius power-watt".split()
 )
 # Babel finds the short form of these for every number in every language; of others it writes the long one for some.
 _SHORT_UNITS = ("length-kilometer", "length-centimeter", "length-millimeter", "mass-kilogram", "mass-tonne")
@@ -49,7 +39,14 @@ _RATES = (
 _PRICED = ("duration-hour", "duration-day", "duration-month", "mass-kilogram", "volume-liter", "area-square-meter")
 # Units of time, and the largest number of each.
 _TIME_UNITS = {"second": 120, "minute": 120, "hour": 120, "day": 365, "week": 104, "month": 60, "year": 120}
-_DURATIONS = (("year", "month"), ("week", "day"), ("day", "hour"), ("hour", "minute"), ("minute", "second"))
+# Two units of time that make one span, and the largest number of the second.
+_DURATIONS = (
+    ("year", "month", 11),
+    ("week", "day", 6),
+    ("day", "hour", 23),
+    ("hour", "minute", 59),
+    ("minute", "second", 59),
+)
 
 T = TypeVar("T")
 
@@ -276,12 +273,10 @@ def time_span(drawer: Drawer) -> tuple[int, str]:
 
 def duration(drawer: Drawer) -> tuple[tuple[int, str], tuple[int, str]]:
     """Two time spans, such as hours and minutes, that make one."""
-    parts = drawer.choose(_DURATIONS)
-    largest = {"month": 11, "day": 6, "hour": 23, "minute": 59, "second": 59}
-    most = _TIME_UNITS[parts[0]], largest[parts[1]]
+    larger, smaller, fewer = drawer.choose(_DURATIONS)
     return tuple(
-        _measure(drawer, lambda unit=unit, top=top: (10 * drawer.between(1, top), f"duration-{unit}"))
-        for unit, top in zip(parts, most)
+        _measure(drawer, lambda unit=unit, most=most: (10 * drawer.between(1, most), f"duration-{unit}"))
+        for unit, most in ((larger, _TIME_UNITS[larger]), (smaller, fewer))
     )
 
 
@@ -295,18 +290,18 @@ def _measure(drawer: Drawer, draw: Callable[[], tuple[int, str]]) -> tuple[int, 
 
 def rate(drawer: Drawer) -> tuple[int, str, str]:
     """(tenths, unit, unit): so much of the first in one of the second."""
-
-    def draw() -> tuple[int, str, str]:
-        return _tenths(drawer), *drawer.choose(_RATES)
-
-    return drawer.value(draw, lambda value: f"rate {' '.join(map(str, value))}", lambda value: value[0] == 10)
+    return _rate(drawer, _RATES)
 
 
 def speed(drawer: Drawer) -> tuple[int, str, str]:
     """A rate in kilometres per hour."""
+    return _rate(drawer, _RATES[:1])
+
+
+def _rate(drawer: Drawer, units: Sequence[tuple[str, str]]) -> tuple[int, str, str]:
     return drawer.value(
-        lambda: (_tenths(drawer), *_RATES[0]),
-        lambda value: f"rate {' '.join(map(str, value))}",
+        lambda: (_tenths(drawer), *drawer.choose(units)),
+        lambda value: "rate {} {} {}".format(*value),
         lambda value: value[0] == 10,
     )
 

@@ -247,6 +247,17 @@ def test_all_forms_of_a_value_together_are_unambiguous(source, target):
                     assert settled or other.render(value, target) == form.render(value, target), form.kind
 
 
+@pytest.mark.parametrize("language", [*PHRASE_BOOK_LANGUAGES, "en_GB"])
+def test_no_list_of_numbers_is_a_number(language):
+    """ "One hundred and five" is 105; so are "cento e cinco", "treinta y uno", "vingt et un" numbers."""
+    numbers = {renderings.cardinal(number, language) for number in range(1, 1_000)}
+    drawer = phrases.Drawer(phrases.Random(7), "train")
+    forms = [form for form in phrases._FORMS if form.kind == "list" and isinstance(form.draw(drawer)[0], int)]
+    for form, pair in itertools.product(forms, [(20, 1), (30, 1), (60, 11), (100, 5), (150, 7), (200, 31)]):
+        assert form.render(pair, language) not in numbers
+    assert len(forms) > 4
+
+
 def test_no_value_stands_in_two_splits(english_german):
     values = {split: {name for phrase in made for name in phrase.values} for split, made in english_german.items()}
     sources = {split: {phrase.source for phrase in made} for split, made in english_german.items()}
