@@ -17,7 +17,7 @@ from typing import Any
 from apps.translation import phrase_values as draw
 from apps.translation import renderings as write
 from apps.translation.config import PHRASE_BOOK_LANGUAGES
-from apps.translation.phrase_values import SPLITS, Drawer, NotFoundError
+from apps.translation.drawing import SPLITS, Drawer, NotFoundError
 from apps.translation.renderings import Rendering
 from common.errors import UserError
 from common.spelling import did_you_mean, listed
