@@ -28,9 +28,10 @@ nor beside others. A value is the whole thing that is meant: the day, the time o
 currency, the measure with its unit, the number. Only values of which there is one ("1 hour") are all in training.
 
 Both sides have plain spaces and plain apostrophes, where CLDR writes non-breaking and thin spaces and typographic
-apostrophes; half of the dashes in the sources are hyphens. Sources in English are in its American or British form,
-targets always in the American one; Portuguese is that of Brazil. A kind that one of the two languages has no right
-rule for is missing: Portuguese and Turkish have no spoken times, Spanish no ordinals, Turkish no prices.
+apostrophes; half of the dashes in the sources are hyphens. Sources in English are in the form of the United States,
+Great Britain or Australia, targets always in that of the United States; Portuguese is that of Brazil. A kind that one
+of the two languages has no right rule for is missing: Portuguese and Turkish have no spoken times, Spanish no
+ordinals, Polish, Portuguese and Russian no years in words, Turkish no prices.
 """
 _CITATION = """@misc{babel, title={Babel}, author={{Babel contributors}}, howpublished={https://babel.pocoo.org}}
 @misc{num2words, title={num2words}, author={{Savoir-faire Linux and contributors}},

@@ -1,24 +1,17 @@
 """What the phrases of the phrase book are about: dates, times, amounts and numbers, drawn for one split.
 
 A value is the whole thing that is meant: a day of a year, a time on the dial, an amount of money, three hours, a
-number. A hash of it decides whether it may stand in the training phrases, in those for validation or in those of
-the test.
+number; its name says which.
 """
 
 from __future__ import annotations
 
 import datetime
-import hashlib
 from collections.abc import Callable, Sequence
 from decimal import Decimal
-from functools import lru_cache
-from random import Random
-from typing import TypeVar
 
-SPLITS = ("train", "validation", "test")
+from apps.translation.drawing import Drawer, NotFoundError
 
-_PARTS = 20  # of the values, one is for validation, one for the test
-_ATTEMPTS = 200
 _CENTURIES = datetime.date(1900, 1, 1).toordinal(), datetime.date(2099, 12, 31).toordinal()
 _CURRENCIES = ("EUR", "USD", "GBP", "CHF", "JPY", "PLN")
 _WITH_SYMBOL = ("EUR", "USD", "GBP")
@@ -49,71 +42,14 @@ _RATES = (
 _PRICED = ("duration-hour", "duration-day", "duration-month", "mass-kilogram", "volume-liter", "area-square-meter")
 # Units of time, and the largest number of each.
 _TIME_UNITS = {"second": 120, "minute": 120, "hour": 120, "day": 365, "week": 104, "month": 60, "year": 120}
-_DURATIONS = (("year", "month"), ("week", "day"), ("day", "hour"), ("hour", "minute"), ("minute", "second"))
-
-T = TypeVar("T")
-
-
-class NotFoundError(Exception):
-    """There is no value of the split among many that were drawn."""
-
-
-@lru_cache(maxsize=1_000_000)
-def split_of(name: str) -> str:
-    """The split to which the value of this name belongs."""
-    part = int.from_bytes(hashlib.blake2b(name.encode(), digest_size=4).digest(), "big") % _PARTS
-    return {0: "validation", 1: "test"}.get(part, "train")
-
-
-class Drawer:
-    """Draws the values of one split, and keeps the names of those it drew.
-
-    Attributes:
-        drawn: names of the values since it was last emptied.
-    """
-
-    def __init__(self, random: Random, split: str):
-        self.drawn: list[str] = []
-        self._random = random
-        self._split = split
-
-    def chance(self) -> float:
-        """A number from 0 to below 1; the one thing that every version of Python draws alike from the same seed."""
-        return self._random.random()
-
-    def between(self, low: int, high: int) -> int:
-        """A number from `low` to `high`."""
-        return low + int(self.chance() * (high - low + 1))
-
-    def choose(self, choices: Sequence[T]) -> T:
-        """One of the choices."""
-        return choices[self.between(0, len(choices) - 1)]
-
-    def with_digits(self, most: int) -> int:
-        """A number of 1 to `most` digits, all lengths alike often."""
-        digits = self.between(1, most)
-        return self.between(10 ** (digits - 1), 10**digits - 1)
-
-    def value(self, draw: Callable[[], T], name: Callable[[T], str], singular: Callable[[T], bool] | None = None) -> T:
-        """A value that belongs to the split.
-
-        Args:
-            draw: makes one of any split.
-            name: says which it is.
-            singular: whether it is one of something, which may have a word that no other value teaches; such a
-                value is for training, whatever its hash.
-
-        Raises:
-            NotFoundError: no such value was drawn.
-        """
-        for _ in range(_ATTEMPTS):
-            value = draw()
-            named = name(value)
-            split = "train" if singular is not None and singular(value) else split_of(named)
-            if split == self._split:
-                self.drawn.append(named)
-                return value
-        raise NotFoundError
+# Two units of time that make one span, and the largest number of the second.
+_DURATIONS = (
+    ("year", "month", 11),
+    ("week", "day", 6),
+    ("day", "hour", 23),
+    ("hour", "minute", 59),
+    ("minute", "second", 59),
+)
 
 
 def date(drawer: Drawer) -> datetime.date:
@@ -182,9 +118,12 @@ def times(drawer: Drawer) -> tuple[tuple[int, int], tuple[int, int]]:
     return first, drawer.value(lambda: divmod(drawer.between(start + 1, 24 * 60 - 1), 60), _name_time)
 
 
-def spoken_time(drawer: Drawer) -> tuple[int, int]:
-    """(hour from 1 to 12, minute), the minute a multiple of five."""
-    return drawer.value(lambda: (drawer.between(1, 12), 5 * drawer.between(0, 11)), _name_time)
+def spoken_time(drawer: Drawer) -> tuple[int, int, bool]:
+    """(hour from 1 to 12, minute, whether with an article), the minute a multiple of five."""
+    return drawer.value(
+        lambda: (drawer.between(1, 12), 5 * drawer.between(0, 11), drawer.chance() < 0.5),
+        lambda value: _name_time(value[:2]),
+    )
 
 
 def _name_time(value: tuple[int, int]) -> str:
@@ -216,14 +155,13 @@ def percent(drawer: Drawer) -> int:
 
 
 def compact(drawer: Drawer) -> int:
-    """Millions or billions, with one digit after the point at most."""
+    """Millions or billions, from 1 to 999.9 of them; half of them whole."""
 
     def draw() -> int:
-        return (
-            drawer.between(1, 9_999) * drawer.choose((100_000, 100_000_000)) // drawer.choose((1, 10)) // 10**5 * 10**5
-        )
+        tenths = 10 * drawer.with_digits(3) if drawer.chance() < 0.5 else drawer.between(11, 9_999)
+        return tenths * drawer.choose((10**5, 10**8))
 
-    return drawer.value(draw, lambda value: f"number {value}", lambda value: value in (10**6, 10**9))
+    return drawer.value(draw, _name_number, lambda value: value in (10**6, 10**9))
 
 
 def money(drawer: Drawer) -> tuple[int, str]:
@@ -274,12 +212,10 @@ def time_span(drawer: Drawer) -> tuple[int, str]:
 
 def duration(drawer: Drawer) -> tuple[tuple[int, str], tuple[int, str]]:
     """Two time spans, such as hours and minutes, that make one."""
-    parts = drawer.choose(_DURATIONS)
-    largest = {"month": 11, "day": 6, "hour": 23, "minute": 59, "second": 59}
-    most = _TIME_UNITS[parts[0]], largest[parts[1]]
+    larger, smaller, fewer = drawer.choose(_DURATIONS)
     return tuple(
-        _measure(drawer, lambda unit=unit, top=top: (10 * drawer.between(1, top), f"duration-{unit}"))
-        for unit, top in zip(parts, most)
+        _measure(drawer, lambda unit=unit, most=most: (10 * drawer.between(1, most), f"duration-{unit}"))
+        for unit, most in ((larger, _TIME_UNITS[larger]), (smaller, fewer))
     )
 
 
@@ -293,18 +229,18 @@ def _measure(drawer: Drawer, draw: Callable[[], tuple[int, str]]) -> tuple[int, 
 
 def rate(drawer: Drawer) -> tuple[int, str, str]:
     """(tenths, unit, unit): so much of the first in one of the second."""
-
-    def draw() -> tuple[int, str, str]:
-        return _tenths(drawer), *drawer.choose(_RATES)
-
-    return drawer.value(draw, lambda value: f"rate {' '.join(map(str, value))}", lambda value: value[0] == 10)
+    return _rate(drawer, _RATES)
 
 
 def speed(drawer: Drawer) -> tuple[int, str, str]:
     """A rate in kilometres per hour."""
+    return _rate(drawer, _RATES[:1])
+
+
+def _rate(drawer: Drawer, units: Sequence[tuple[str, str]]) -> tuple[int, str, str]:
     return drawer.value(
-        lambda: (_tenths(drawer), *_RATES[0]),
-        lambda value: f"rate {' '.join(map(str, value))}",
+        lambda: (_tenths(drawer), *drawer.choose(units)),
+        lambda value: "rate {} {} {}".format(*value),
         lambda value: value[0] == 10,
     )
 

@@ -17,7 +17,7 @@ from typing import Any
 from apps.translation import phrase_values as draw
 from apps.translation import renderings as write
 from apps.translation.config import PHRASE_BOOK_LANGUAGES
-from apps.translation.phrase_values import SPLITS, Drawer, NotFoundError
+from apps.translation.drawing import SPLITS, Drawer, NotFoundError
 from apps.translation.renderings import Rendering
 from common.errors import UserError
 from common.spelling import did_you_mean, listed
@@ -25,7 +25,7 @@ from common.spelling import did_you_mean, listed
 MAX_CHARACTERS = 100  # of either side
 
 # Further ways to write a source; a target is always written in one and the same.
-_SOURCE_LOCALES = {"en": ("en", "en_GB")}
+_SOURCE_LOCALES = {"en": ("en_US", "en_GB", "en_AU")}
 _ATTEMPTS = 20_000  # that may fail in a row before the phrases are taken to be used up
 
 
@@ -66,14 +66,19 @@ class _Form:
     rival: Rendering | None = None
 
 
-def _list_of(count_weight: float, item: Callable[[Drawer], Any], render: Rendering) -> tuple[_Form, _Form]:
+def _list_of(
+    weight: float,
+    item: Callable[[Drawer], Any],
+    render: Rendering,
+    styles: tuple[str, ...] = ("standard", "standard", "or"),
+) -> tuple[_Form, ...]:
     def items(drawer: Drawer) -> tuple:
-        return tuple(item(drawer) for _ in range(drawer.between(2, 3)))
+        values = tuple(item(drawer) for _ in range(drawer.between(2, 3)))
+        if len(set(values)) < len(values):
+            raise NotFoundError
+        return values
 
-    return (
-        _Form("list", count_weight, items, write.listed(render, "standard")),
-        _Form("list", count_weight / 2, items, write.listed(render, "or")),
-    )
+    return tuple(_Form("list", weight / len(styles), items, write.listed(render, style)) for style in styles)
 
 
 def _date_and(time: Callable[[Drawer], Any], date: Callable[[Drawer], Any] = draw.date) -> Callable[[Drawer], tuple]:
@@ -135,12 +140,13 @@ _FORMS = (
     _Form("duration", 1, draw.time_span, write.measure("long")),
     _Form("duration", 3, draw.duration, write.listed(write.measure("long"), "standard")),
     _Form("relative time", 2.5, draw.relative, write.relative),
-    *_list_of(2, draw.day, write.date("MMMMd")),
-    *_list_of(2, draw.number(3), write.cardinal),
-    *_list_of(1, draw.number(2), write.ordinal),
-    *_list_of(1.5, draw.money, write.money("name")),
-    *_list_of(1.5, draw.measure, write.measure("long")),
-    *_list_of(1, draw.percent, write.percent),
+    *_list_of(3, draw.day, write.date("MMMMd")),
+    # "One hundred and five" is one number, or two.
+    *_list_of(2.5, draw.number(3), write.cardinal, ("or",)),
+    *_list_of(1.5, draw.number(2), write.ordinal),
+    *_list_of(2.5, draw.money, write.money("name")),
+    *_list_of(2.5, draw.measure, write.measure("long")),
+    *_list_of(1.5, draw.percent, write.percent),
 )
 _BOUNDS = tuple(itertools.accumulate(form.weight for form in _FORMS))
 KINDS = tuple(dict.fromkeys(form.kind for form in _FORMS))

@@ -1,12 +1,13 @@
 """How the values of the phrase book are written in a language: what Babel knows of CLDR, and `number_words`.
 
 Each function takes a value and a locale and returns its text, or None where the language has no such form. A locale
-is a language of the phrase book, or a second way in which people write it: "en_GB" for sources in English.
+is a language of the phrase book, or a way in which people of one country write it, for sources: "en_GB".
 """
 
 from __future__ import annotations
 
 import datetime
+import re
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 from functools import lru_cache
@@ -22,8 +23,9 @@ from apps.translation import number_words
 
 Rendering = Callable[[Any, str], str | None]
 
-_TWELVE_HOURS = ("en",)  # all others count to 24
+_TWELVE_HOURS = ("en", "en_US", "en_AU")  # all others count to 24
 _NO_OR = ("es",)  # "o" becomes "u" before ocho and once, which Babel does not know
+_UNGROUPED = ("es", "pl")  # thousands of four digits have no separator, which Babel does not know
 _UNSEPARATED = ("pt", "tr")  # CLDR puts only a space between date and time, too little before words
 _COUNTED_SECONDS = {
     "second": 1,
@@ -51,14 +53,21 @@ def language_of(locale: str) -> str:
 
 
 def date(form: str) -> Rendering:
-    """A date: `form` is full, long, medium (of which only those with the month in letters are unambiguous) or a skeleton."""
+    """A date; `form` is full, long or a skeleton of CLDR such as yMMMd."""
 
     def render(value: datetime.date, locale: str) -> str:
         if form in ("full", "long"):
-            return format_date(value, form, locale=locale)
-        return format_skeleton(form, value, locale=locale)
+            return _with_first(format_date(value, form, locale=locale), locale)
+        return _with_first(format_skeleton(form, value, locale=locale), locale)
 
     return render
+
+
+def _with_first(text: str, locale: str) -> str:
+    """French and Brazilian call the first of a month so: "1er mars", "1º de março". CLDR says it nowhere."""
+    if locale == "fr":
+        return re.sub(r"\b1(?=\s*–|\s[a-zéû])", "1er", text)
+    return re.sub(r"\b1(?=\s*–|\sde\s)", "1º", text) if locale == "pt" else text
 
 
 def time(value: tuple[int, int], locale: str) -> str:
@@ -66,9 +75,10 @@ def time(value: tuple[int, int], locale: str) -> str:
     return format_time(datetime.time(*value), "short", locale=locale)
 
 
-def spoken_time(value: tuple[int, int], locale: str) -> str | None:
-    """(hour from 1 to 12, minute) as `number_words.spoken_time`, in British English with "a quarter"."""
-    return number_words.spoken_time(*value, language_of(locale), article=locale == "en_GB")
+def spoken_time(value: tuple[int, int, bool], locale: str) -> str | None:
+    """(hour from 1 to 12, minute, whether "a quarter" may stand for "quarter") in words; targets have no article."""
+    hour, minute, article = value
+    return number_words.spoken_time(hour, minute, language_of(locale), article and locale != language_of(locale))
 
 
 def date_and_time(date_rendering: Rendering, time_rendering: Rendering, form: str) -> Rendering:
@@ -86,7 +96,7 @@ def date_and_time(date_rendering: Rendering, time_rendering: Rendering, form: st
 
 def date_interval(skeleton: str) -> Rendering:
     """(first, last) date, without what they share: "Mar 5 – 9, 2001"."""
-    return lambda value, locale: format_interval(*value, skeleton, locale=locale)
+    return lambda value, locale: _with_first(format_interval(*value, skeleton, locale=locale), locale)
 
 
 def time_interval(value: tuple[tuple[int, int], tuple[int, int]], locale: str) -> str:
@@ -97,7 +107,11 @@ def time_interval(value: tuple[tuple[int, int], tuple[int, int]], locale: str) -
 
 def number(value: int | Decimal, locale: str) -> str:
     """In digits: "1,234.5"."""
-    return format_decimal(value, locale=locale)
+    return format_decimal(value, locale=locale, group_separator=_grouped(value, locale))
+
+
+def _grouped(value: int | Decimal, locale: str) -> bool:
+    return value >= 10_000 or locale not in _UNGROUPED
 
 
 def percent(value: int, locale: str) -> str:
@@ -105,8 +119,10 @@ def percent(value: int, locale: str) -> str:
     return format_percent(Decimal(value) / 1000, locale=locale, decimal_quantization=False)
 
 
-def compact(value: int, locale: str) -> str:
+def compact(value: int, locale: str) -> str | None:
     """Millions or billions with one decimal place at most: 1200000 is "1.2 million"."""
+    if locale == "fr" and value in (10**6, 10**9):
+        return None  # Babel writes "1 millions"
     return format_compact_decimal(value, format_type="long", locale=locale, fraction_digits=1)
 
 
@@ -135,9 +151,15 @@ def money(form: str) -> Rendering:
 
     def render(value: tuple[int, str], locale: str) -> str:
         hundredths, currency = value
-        if form == "name" and hundredths % 100 == 0:  # Babel would take the plural of 2, and write 2.00
-            return format_currency(hundredths // 100, currency, locale=locale, format_type=form, currency_digits=False)
-        return format_currency(Decimal(hundredths) / 100, currency, locale=locale, format_type=form)
+        options = {"locale": locale, "format_type": form}
+        if locale == "en_AU":
+            options["locale"] = "en_GB"  # Australians write "USD12.50"
+        amount = Decimal(hundredths) / 100
+        if (
+            form == "name" and hundredths % 100 == 0
+        ):  # with hundredths, Babel would take the plural of 2, and write 2.00
+            amount, options["currency_digits"] = hundredths // 100, False
+        return format_currency(amount, currency, group_separator=_grouped(amount, locale), **options)
 
     return render
 
