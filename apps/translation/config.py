@@ -44,6 +44,9 @@ class DataConfig(SourceConfig):
     )
     test_target_path: str | None = option(None, "files: the target side of test_path")
     swap: bool = option(False, "files: translate the other way: the second column, or target_path, is the source")
+    tokenized: bool = option(
+        False, "the text is already tokens with spaces between them: BLEU is counted on them as they are"
+    )
     max_characters: int = option(
         1_000, "training pairs with a longer side are left out, and counted", unit="characters", ge=1
     )
@@ -116,7 +119,9 @@ class DataConfig(SourceConfig):
         for part in ("", "validation_", "test_"):
             path, target = given[f"{part}path"], given[f"{part}target_path"]
             if target is not None and path is None:
-                raise ValueError(f"data.{part}target_path is {target!r}, but data.{part}path, its source side, is not set")
+                raise ValueError(
+                    f"data.{part}target_path is {target!r}, but data.{part}path, its source side, is not set"
+                )
         return self
 
 
@@ -224,7 +229,9 @@ class Config(ConfigModel):
     @model_validator(mode="after")
     def _tied_vocabulary_is_shared(self) -> "Config":
         if self.model.tied == "all" and not self.preprocessing.shared:
-            raise ValueError("model.tied is all, so preprocessing.shared must be true: the vectors are of one vocabulary")
+            raise ValueError(
+                "model.tied is all, so preprocessing.shared must be true: the vectors are of one vocabulary"
+            )
         return self
 
 
