@@ -85,7 +85,7 @@ def draw_by_length(by_length: dict[str, Any], title: str) -> Figure:
         title: above the picture.
     """
     groups = by_length["groups"]
-    figure, all_axes = new_figure(1, 2, size=(2.6 + 2 * max(2.4, 0.85 * len(groups)), 4.2))
+    figure, all_axes = new_figure(1, 2, size=(2.0 + 2 * max(3.2, 0.8 * len(groups)), 4.2))
     places = np.arange(len(groups))
     for axes, (metric, name) in zip(all_axes, (("bleu", "BLEU"), ("chrf", "chrF")), strict=True):
         highest = 0.0
