@@ -105,7 +105,7 @@ def evaluate(
         "seconds": seconds,
         "parameters": int(model.count_params()),
         "config": config.model_dump(mode="json"),
-        "notes": _notes(splits, tokenized),
+        "notes": _notes(splits, split, tokenized),
     }
     seconds["scores"] = time.perf_counter() - started
 
@@ -167,8 +167,10 @@ def _typical(lengths: np.ndarray, chrf: np.ndarray) -> int:
     return int(among[np.argsort(chrf[among], kind="stable")[len(among) // 2]])
 
 
-def _notes(splits: Splits, tokenized: bool) -> list[str]:
+def _notes(splits: Splits, split: str, tokenized: bool) -> list[str]:
     notes = []
+    if split == "train":
+        notes.append("the baseline translation_memory looked up the very sentences that it knows")
     if len(splits.train) > MOST_PAIRS:
         notes.append(
             f"the baseline translation_memory looked at {MOST_PAIRS:,} of the {len(splits.train):,} training pairs"
@@ -195,7 +197,7 @@ def _show(result: dict[str, Any], rows: list[dict[str, Any]], lengths: np.ndarra
         console.line(f"  {note}")
     by_length = result["by_source_length"]
     console.heading(f"chrf by {by_length['unit']} of the source")
-    names = [f"{group['shortest']} to {group['longest']} ({group['examples']:,})" for group in by_length["groups"]]
+    names = [f"{report.span(group)} ({group['examples']:,})" for group in by_length["groups"]]
     columns = {
         system: {name: group["systems"][system]["chrf"] for name, group in zip(names, by_length["groups"], strict=True)}
         for system in ("model", *result["baselines"])
@@ -204,9 +206,9 @@ def _show(result: dict[str, Any], rows: list[dict[str, Any]], lengths: np.ndarra
     chosen = ranked(np.array([row["chrf"] for row in rows]), lengths)
     for kind, indices in chosen.items():
         if indices:
-            console.heading(f"{kind.capitalize()} translation{'s' if len(indices) > 1 else ''}")
+            console.heading(f"{kind.capitalize()} translation{'s' if len(indices) > 1 else ''}, with chrf")
         for index in indices:
             row = rows[index]
-            console.line(f"  chrf {row['chrf']:.0f}  {shortened(row['source'], LONGEST_SHOWN)}")
-            console.line(f"  translated  {shortened(row['translation'], LONGEST_SHOWN)}")
-            console.line(f"  reference   {shortened(row['reference'], LONGEST_SHOWN)}")
+            console.line(f"  {row['chrf']:3.0f}  source       {shortened(row['source'], LONGEST_SHOWN)}")
+            console.line(f"       translation  {shortened(row['translation'], LONGEST_SHOWN)}")
+            console.line(f"       reference    {shortened(row['reference'], LONGEST_SHOWN)}")

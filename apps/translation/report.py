@@ -98,7 +98,7 @@ def draw_by_length(by_length: dict[str, Any], title: str) -> Figure:
             axes.text(0.5, 0.5, "the references are too short", ha="center", va="center", transform=axes.transAxes)
         axes.set_ylim(0, min(104.0, 1.15 * highest) or 1.0)
         axes.set_xlim(-0.5, len(groups) - 0.5)
-        axes.set_xticks(places, [_span(group) for group in groups], fontsize=8)
+        axes.set_xticks(places, [f"{span(group)}\n({group['examples']:,})" for group in groups], fontsize=8)
         axes.set_xlabel(f"{by_length['unit']} of the source, and how many sentences")
         axes.set_ylabel(name)
         axes.grid(alpha=0.3)
@@ -107,6 +107,7 @@ def draw_by_length(by_length: dict[str, Any], title: str) -> Figure:
     return figure
 
 
-def _span(group: dict[str, Any]) -> str:
+def span(group: dict[str, Any]) -> str:
+    """The lengths that a group of sentences has, such as `5–9`, or `12`."""
     shortest, longest = group["shortest"], group["longest"]
-    return f"{shortest}" + (f"–{longest}" if longest > shortest else "") + f"\n({group['examples']:,})"
+    return f"{shortest}–{longest}" if longest > shortest else str(shortest)

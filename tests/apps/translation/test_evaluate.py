@@ -115,7 +115,7 @@ def test_best_median_and_worst_are_shown(setting):
     shown = setting.stream.getvalue()
     assert all(heading in shown for heading in ("Best translations", "Median translations", "Worst translations"))
     worst = shown[shown.index("Worst translations") :]
-    assert f"chrf 0  {setting.splits.test.sources[0]}" in worst.splitlines()[1]
+    assert worst.splitlines()[1].split() == ["0", "source", *setting.splits.test.sources[0].split()]
     assert setting.splits.test.targets[0] in worst
 
 
@@ -157,6 +157,11 @@ def test_a_large_training_set_is_thinned_and_the_person_told(setting, monkeypatc
     monkeypatch.setattr(evaluation, "MOST_PAIRS", 20)
     monkeypatch.setattr(baselines, "MOST_PAIRS", 20)
     assert "20 of the 60" in evaluate(**setting.arguments())["notes"][0]
+
+
+def test_a_memory_that_knows_the_answers_is_told(setting):
+    result = evaluate(**setting.arguments("train"))
+    assert result["baselines"]["translation_memory"]["exact_match"] == 1 and "that it knows" in result["notes"][0]
 
 
 def test_a_language_without_spaces_is_told_to_go_by_chrf(setting):
