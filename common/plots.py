@@ -163,8 +163,8 @@ def draw_training_curves(history: dict[str, np.ndarray], title: str = "Training"
     logged.
 
     Args:
-        history: as from `load_history`: `epoch`, `loss`, `val_loss`, `accuracy`, `val_accuracy`, and
-            optionally `learning_rate` and `gradient_norm`. What is missing is not drawn.
+        history: as from `load_history`: `epoch`, `loss`, `val_loss`, `accuracy` or `token_accuracy`, the same with `val_`,
+            and optionally `learning_rate` and `gradient_norm`. What is missing is not drawn.
         title: above the picture.
     """
     epochs = history.get("epoch", np.arange(len(history["loss"])))
@@ -172,7 +172,7 @@ def draw_training_curves(history: dict[str, np.ndarray], title: str = "Training"
         epochs = epochs + 1  # Keras counts from 0, people from 1
     panels = [
         (name, [column for column in (name, f"val_{name}") if column in history])
-        for name in ("loss", "accuracy", "learning_rate", "gradient_norm")
+        for name in ("loss", "accuracy", "token_accuracy", "learning_rate", "gradient_norm")
     ]
     panels = [(name, columns) for name, columns in panels if columns]
     rows = math.ceil(len(panels) / 2)
@@ -197,7 +197,7 @@ def draw_training_curves(history: dict[str, np.ndarray], title: str = "Training"
             axes.axvline(epochs[best], color=GREY, linestyle=":", zorder=0, label="best validation")
         if len(columns) > 1:
             axes.legend()
-        if name == "accuracy":
+        if name.endswith("accuracy"):
             axes.yaxis.set_major_formatter(PercentFormatter(1.0))
     for axes in all_axes[len(panels) :]:
         axes.remove()

@@ -28,6 +28,7 @@ import numpy as np
 
 from common.errors import UserError
 from common.native_log import hold_back_native_log
+from common.op_libraries import load_needed
 
 METADATA_FILE = Path("assets.extra", "unroll.json")
 EXAMPLE_FILE = Path("assets.extra", "example.json")
@@ -214,6 +215,7 @@ def _load_session(version: Path) -> tuple[Any, Mapping[str, Any]]:
         ops = importlib.import_module("tensorflow.python.framework.ops")
         session_module = importlib.import_module("tensorflow.python.client.session")
         loader_module = importlib.import_module("tensorflow.python.saved_model.loader_impl")
+    load_needed(version / _GRAPH_FILE)
     session = session_module.Session(graph=ops.Graph())
     try:
         meta_graph = loader_module.SavedModelLoader(str(version)).load(session, ["serve"])

@@ -28,6 +28,7 @@ from apps.sentiment.ngrams import known_ngrams_of_texts
 from common.console import get_console
 from common.data.splits import LabelledTexts, Splits
 from common.errors import UserError
+from common.evaluation import shortened, split_examples
 from common.files import atomic_write, reading, to_json, write_json
 from common.metrics import bootstrap_interval, classification_metrics, undefined_metrics
 from common.runs import Run
@@ -38,7 +39,6 @@ if TYPE_CHECKING:
     from apps.sentiment.config import Config
     from apps.sentiment.preprocessing import Preprocessor
 
-SPLITS = ("train", "validation", "test")
 MISTAKES_KEPT, MISTAKES_SHOWN = 100, 5
 _DELETE_CACHE = "delete it and run evaluate again, which makes it anew"
 LONGEST_MISTAKE, LONGEST_SHOWN = 5_000, 240  # characters of the text in the file, on the console
@@ -66,7 +66,7 @@ def evaluate(
         UserError: unknown split, an empty split, a label that the training set does not have, or a model that
             predicts NaN.
     """
-    examples = _examples(splits, split)
+    examples = split_examples(splits, split)
     label_names = tuple(preprocessor.label_names)
     labels = data.label_ids(examples, label_names)  # [n]
     seconds = {}
@@ -155,29 +155,6 @@ def worst_mistakes(
         }
         for index in wrong
     ]
-
-
-def shortened(text: str, length: int) -> str:
-    """`text` in one line of at most `length` characters; of a longer one the beginning and the end.
-
-    The verdict of a review is more often at its end than in its middle.
-    """
-    if len(text) > 4 * length:  # white space of a text of megabytes need not be looked at
-        text = text[: 2 * length] + " … " + text[-2 * length :]
-    text = " ".join(text.replace("<br />", " ").split())
-    if len(text) <= length:
-        return text
-    head = (length - 3) // 2
-    return f"{text[:head]} … {text[len(text) - (length - 3 - head) :]}"
-
-
-def _examples(splits: Splits, split: str) -> LabelledTexts:
-    if split not in SPLITS:
-        raise UserError(f"there is no split {split!r}; expected one of {', '.join(SPLITS)}.")
-    examples = getattr(splits, split)
-    if len(examples.texts) == 0:
-        raise UserError(f"the {split} split ({examples.origin}) has no examples; choose another --split or more data.")
-    return examples
 
 
 def _baseline_probabilities(

@@ -160,7 +160,7 @@ def make_training_data(pairs: SentencePairs, preprocessor, config) -> tuple[Pair
     return data, len(pairs) - int(source.nrows())
 
 
-def make_evaluation_data(pairs: SentencePairs, preprocessor, config) -> PairBatches:
+def make_evaluation_data(pairs: SentencePairs, preprocessor, batch_tokens: int) -> PairBatches:
     """Batches in which each pair stands once, of few shapes; sides that are too long are cut."""
     source, target = (preprocessor.cut(ids) for ids in token_ids(pairs, preprocessor))
     # Compiled once, run once: fewer shapes than in training are faster. The last one and every third before it.
@@ -168,7 +168,7 @@ def make_evaluation_data(pairs: SentencePairs, preprocessor, config) -> PairBatc
     longest = tuple(max(int(ids.bounding_shape()[1]), shapes[-1][side]) for side, ids in enumerate((source, target)))
     if longest != shapes[-1]:
         shapes.append(longest)
-    return PairBatches(source, target, shapes, config.train.batch_size)
+    return PairBatches(source, target, shapes, batch_tokens)
 
 
 def token_ids(pairs: SentencePairs, preprocessor) -> tuple[tf.RaggedTensor, tf.RaggedTensor]:

@@ -48,6 +48,9 @@ class DataConfig(SourceConfig):
         False,
         "TSV and text files: the second column, or target_path, is the source; otherwise exchange the two languages",
     )
+    tokenized: bool = option(
+        False, "the text is already tokens with spaces between them: BLEU is counted on them as they are"
+    )
     max_characters: int = option(
         1_000, "training pairs with a longer side are left out, and counted", unit="characters", ge=1
     )

@@ -43,7 +43,7 @@ def train(config: Config, run: Run, splits: Splits, preprocessor: Preprocessor, 
             f"every one of the {len(splits.train):,} training pairs has a side of more than "
             f"{config.preprocessing.max_length} tokens; raise --preprocessing.max_length"
         )
-    validation_data = make_evaluation_data(splits.validation, preprocessor, config)
+    validation_data = make_evaluation_data(splits.validation, preprocessor, config.train.batch_size)
     vocabulary = f"{preprocessor.source_size:,} tokens"
     if not config.preprocessing.shared:
         vocabulary = f"{preprocessor.source_size:,} tokens of the source, {preprocessor.target_size:,} of the target"

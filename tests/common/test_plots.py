@@ -119,10 +119,20 @@ def test_drawing_leaves_pyplot_alone():
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
-def test_letters_that_the_font_lacks_are_one_line(tmp_path, capsys, recwarn):
+def test_letters_that_no_font_has_are_one_line(tmp_path, capsys, recwarn):
     """Else twenty labels in Chinese bury the end of a training under a hundred lines of matplotlib."""
     use_console(Console())
-    save_figure(plots.draw_confusion(confusion(2), ["良い", "悪い"]), tmp_path / "a.png")
+    save_figure(plots.draw_confusion(confusion(2), ["\U0010f000\U0010f001", "\U0010f002"]), tmp_path / "a.png")
     assert not recwarn
     out = capsys.readouterr().out
     assert out.startswith("warning: a.png: the font of the pictures lacks ") and out.count("\n") == 1
+
+
+def test_letters_are_taken_from_another_font_of_the_machine(tmp_path, capsys, recwarn):
+    """A script letter stands for Chinese: the usual font lacks it, and a font that comes with matplotlib has it."""
+    use_console(Console())
+    figure = plots.draw_confusion(confusion(2), ["a", "\U0001d49c"])
+    save_figure(figure, tmp_path / "a.png")
+    assert not recwarn and capsys.readouterr().out == ""
+    first, second = figure.axes[0].get_yticklabels()
+    assert first.get_fontfamily() == second.get_fontfamily() and len(second.get_fontfamily()) > 1

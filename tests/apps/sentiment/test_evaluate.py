@@ -10,7 +10,7 @@ import pytest
 from apps.sentiment import baselines, data, report
 from apps.sentiment import evaluate as evaluation
 from apps.sentiment.config import Config, PreprocessingConfig
-from apps.sentiment.evaluate import evaluate, shortened, worst_mistakes
+from apps.sentiment.evaluate import evaluate, worst_mistakes
 from apps.sentiment.ngrams import known_ngrams_of_texts
 from apps.sentiment.preprocessing import Preprocessor
 from common.console import Console, use_console
@@ -213,10 +213,3 @@ def test_worst_mistakes_come_first():
     probabilities = np.array([[0.4, 0.6], [0.9, 0.1], [0.1, 0.9], [0.2, 0.8]])
     found = worst_mistakes(texts, np.zeros(4, int), probabilities, ("x", "y"), count=2)
     assert [mistake["text"] for mistake in found] == ["c", "d"]
-
-
-def test_long_texts_keep_their_beginning_and_end():
-    text = "In the beginning<br />" + "very " * 1_000_000 + "\n\nit was bad."
-    short = shortened(text, 60)
-    assert len(short) <= 60 and short.startswith("In the beginning very") and short.endswith("it was bad.")
-    assert shortened("a\n b", 60) == "a b"
