@@ -76,7 +76,8 @@ def _draw(logits, random, temperature, top_k, top_p, min_p):
     elif _is_number(top_k) and _is_number(top_p) and top_p == 1:
         # Nothing asks for an order, and sorting is the dearest part.
         values, ids = logits, None
-        highest, best = ops.max(values, axis=-1, keepdims=True), ops.cast(ops.argmax(values, axis=-1), "int32")
+        highest, best = largest(values, 1)
+        best = best[:, 0]
     else:
         values, ids = largest(logits, vocabulary)
         highest, best = values[:, :1], ids[:, 0]
