@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from keras import ops
 
-from common.decoding import beam_search, coverage_penalty, greedy, length_normalizer, repeat_rows
-from tests.common.decoding.tables import (
+from common.decoding import beam_search, coverage_penalty, length_normalizer, repeat_rows
+from tests.common.decoding.small_network import (
     MINUS_INFINITY,
     Network,
     all_sequences,
@@ -17,17 +17,13 @@ from tests.common.decoding.tables import (
     padded,
     teacher_forced,
 )
+from tests.common.decoding.test_greedy import search as greedy_search
 
 END = 2
 
 
 def search(network, starts, end_id=END, **options):
-    first_ids = np.zeros(len(starts), "int32")
-    return beam_search(network.step, network.state(starts), first_ids, end_id=end_id, **options)
-
-
-def greedy_search(network, starts, end_id=END, **options):
-    return greedy(network.step, network.state(starts), np.zeros(len(starts), "int32"), end_id=end_id, **options)
+    return beam_search(network.step, network.state(starts), network.first_ids(starts), end_id=end_id, **options)
 
 
 @pytest.mark.parametrize("alpha", [0.0, 0.6, 1.0, 2.0])
@@ -54,7 +50,9 @@ def test_a_beam_wide_enough_finds_all_sequences_in_the_order_of_their_scores(max
         assert (ids[row, count:] == 0).all()
 
 
-@pytest.mark.parametrize("options", [{}, {"alpha": 1.0}, {"alpha": 0.6, "min_length": 3}, {"beta": 1.0}, {"forbidden": (1, 4)}])
+@pytest.mark.parametrize(
+    "options", [{}, {"alpha": 1.0}, {"alpha": 0.6, "min_length": 3}, {"beta": 1.0}, {"forbidden": (1, 4)}]
+)
 @pytest.mark.parametrize("width", [1, 2, 3, 5])
 def test_a_search_that_stops_early_finds_what_one_by_lists_that_does_not_finds(width, options):
     max_length = 7
@@ -82,7 +80,7 @@ def test_a_search_that_stops_early_finds_what_one_by_lists_that_does_not_finds(w
 
 @pytest.mark.parametrize("alpha", [0.0, 1.0])
 def test_a_width_of_1_is_greedy_search(alpha):
-    network = Network(vocabulary=8, scale=1.0)
+    network = Network(vocabulary=8, seed=5, scale=1.0)
     starts = network.starts(12)
     options = {"max_length": 6, "min_length": 2, "forbidden": np.arange(8) == 5}
     ids, lengths, log_probabilities, _ = arrays(search(network, starts, width=1, length_penalty=alpha, **options))
@@ -118,7 +116,9 @@ def test_of_equal_candidates_the_lowest_ids_win():
     def step(token_ids, state):
         return ops.zeros((ops.shape(token_ids)[0], 40), "float32"), state
 
-    ids, _, log_probabilities, _ = arrays(beam_search(step, (), np.zeros(2, "int32"), width=3, end_id=None, max_length=3))
+    ids, _, log_probabilities, _ = arrays(
+        beam_search(step, (), np.zeros(2, "int32"), width=3, end_id=None, max_length=3)
+    )
     assert ids.tolist() == [[[0, 0, 0], [0, 0, 1], [0, 0, 2]]] * 2
     np.testing.assert_allclose(log_probabilities, -3 * np.log(40), rtol=1e-6)
 

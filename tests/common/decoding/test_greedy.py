@@ -5,13 +5,13 @@ import pytest
 from keras import ops
 
 from common.decoding import greedy
-from tests.common.decoding.tables import Network, arrays, assert_same, teacher_forced
+from tests.common.decoding.small_network import Network, arrays, assert_same, teacher_forced
 
 END = 2
 
 
 def search(network, starts, end_id=END, **options):
-    return greedy(network.step, network.state(starts), np.zeros(len(starts), "int32"), end_id=end_id, **options)
+    return greedy(network.step, network.state(starts), network.first_ids(starts), end_id=end_id, **options)
 
 
 def by_list(network, start, max_length, end_id=END, min_length=0, forbidden=()):

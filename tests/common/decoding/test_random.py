@@ -30,7 +30,7 @@ def test_the_hash_is_threefry(counter, key, result, is_compiled):
 
 def test_numbers_are_uniform_over_seeds_and_over_steps():
     of_seeds = np.asarray(uniform(np.arange(20_000, dtype="int32"), 3))
-    assert 0 <= of_seeds.min() and of_seeds.max() < 1
+    assert of_seeds.min() >= 0 and of_seeds.max() < 1
     counts = np.histogram(of_seeds, bins=50, range=(0, 1))[0]
     assert ((counts - 400) ** 2 / 400).sum() < 86  # 99.9 % of chi-square with 49 degrees of freedom
     of_steps = np.array([np.asarray(uniform(np.arange(200, dtype="int32"), step)) for step in range(100)])

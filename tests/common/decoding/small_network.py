@@ -1,12 +1,10 @@
-"""A small random network of histories to decode from, and the searches and filters by NumPy that are compared with."""
+"""A small random network to decode from, and the searches by NumPy that are compared with."""
 
 import itertools
 
-import keras
 import numpy as np
 from keras import ops
 
-ON_TENSORFLOW = keras.backend.backend() == "tensorflow"
 MINUS_INFINITY = -float("inf")
 
 
@@ -24,6 +22,9 @@ class Network:
     def starts(self, batch, seed=0):
         """float32 `[batch, units]`, states before the first step."""
         return np.random.default_rng(seed).normal(size=(batch, self.units)).astype("float32")
+
+    def first_ids(self, starts):
+        return ops.zeros((ops.shape(starts)[0],), "int32")
 
     def step(self, token_ids, state):
         """With the sum of all hidden numbers so far as a second state."""
@@ -64,9 +65,7 @@ def teacher_forced(network, start, tokens):
 def all_sequences(vocabulary, end_id, max_length):
     """All answers there can be: those that end, and those of `max_length` without an end."""
     others = [token for token in range(vocabulary) if token != end_id]
-    ended = [
-        (*tokens, end_id) for length in range(max_length) for tokens in itertools.product(others, repeat=length)
-    ]
+    ended = [(*tokens, end_id) for length in range(max_length) for tokens in itertools.product(others, repeat=length)]
     return ended + list(itertools.product(others, repeat=max_length))
 
 
