@@ -50,7 +50,7 @@ def test_it_finds_the_same_hypotheses_with_the_same_scores(width, seed):
         num_beams=width,
         num_return_sequences=width,
         max_new_tokens=max_length,
-        min_new_tokens=2,
+        min_new_tokens=2,  # without the end
         length_penalty=0.0,
         early_stopping="never" if width > 1 else False,
         do_sample=False,
@@ -61,7 +61,7 @@ def test_it_finds_the_same_hypotheses_with_the_same_scores(width, seed):
         output_scores=True,
     )
     ids, lengths, _, scores = arrays(
-        search(network, starts, width=width, max_length=max_length, min_length=2, length_penalty=0.0)
+        search(network, starts, width=width, max_length=max_length, min_length=3, length_penalty=0.0)
     )
     theirs = [padded(each[1:], max_length) for each in found.sequences.tolist()]
     assert ids.reshape(-1, max_length).tolist() == theirs
