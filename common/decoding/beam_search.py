@@ -133,18 +133,20 @@ def beam_search(
 
 
 def _best_tokens(logits, position, pools, forbidden, forced, end_id, min_length):
-    """The `2 * width` best tokens of each row, best first: int32 and float32 `[batch, width, count]`, ids and log probabilities.
+    """The best tokens of each row, int32 `[batch, width, count]`, and their log probabilities, float32; best first.
 
-    Of the `2 * width` best of a whole beam no more can come from one row.
+    Of the `2 * width` best of a whole beam no more can come from one row. One more where the end may have to be dropped: that
+    is cheaper than to take it out of the logits.
     """
     batch, width, vocabulary = pools.batch, pools.width, logits.shape[1]
-    allowed = forbid(ops.reshape(logits, (batch, width, vocabulary)), position, forbidden, end_id, min_length)
-    allowed = ops.reshape(allowed, (-1, vocabulary))
-    is_all_allowed = forbidden is None and (end_id is None or min_length <= 1)
-    count = _smaller(2 * width, vocabulary)
-    values, ids = largest(logits if is_all_allowed else allowed, count)
-    total = log_sum_exp(logits, values[:, :1] if is_all_allowed else None)
+    has_least_length = end_id is not None and min_length > 1
+    allowed = forbid(ops.reshape(logits, (batch, width, vocabulary)), position, forbidden, end_id, 0)
+    count = _smaller(2 * width + has_least_length, vocabulary)
+    best = values, ids = largest(ops.reshape(allowed, (-1, vocabulary)), count)
+    total = log_sum_exp(logits, best if forbidden is None else None)
     gains = ops.where(is_possible(values), ops.minimum(values - total, 0.0), LOG_ZERO)
+    if has_least_length:
+        gains = ops.where((ids == end_id) & (position + 1 < min_length), LOG_ZERO, gains)
     if forced is not None:
         wanted = repeat_rows(ops.take(forced, position, axis=1), width)[:, None]  # [batch * width, 1]
         gain = ops.minimum(pick(logits, ops.maximum(wanted, 0)) - total, 0.0)

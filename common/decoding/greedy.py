@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 from keras import ops
 
-from common.decoding.largest import pick
+from common.decoding.largest import largest, pick
 from common.decoding.rows import (
     call_step,
     check_first_ids,
@@ -57,7 +57,7 @@ def greedy(
     """
 
     def best(logits, position):
-        return ops.argmax(logits, axis=-1)
+        return largest(logits, 1)[1][:, 0]
 
     constraints = {"end_id": end_id, "min_length": min_length, "forbidden": forbidden, "forced": forced}
     return decode("greedy", best, step, state, first_ids, max_length=max_length, pad_id=pad_id, **constraints)

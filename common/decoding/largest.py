@@ -23,8 +23,11 @@ def largest(values, count):
     if width is None:
         found, places = ops.top_k(values, count)
         return found, ops.cast(places, "int32")
-    blocks = size // width
+    blocks = -(-size // width)
     rows = ops.shape(values)[0]
+    if blocks * width > size:
+        # Places behind all others, so that they come last even among equals.
+        values = ops.pad(values, ((0, 0), (0, blocks * width - size)), constant_values=float("-inf"))
     values = ops.reshape(values, (-1, blocks, width))
     _, chosen = ops.top_k(ops.max(values, axis=-1), count if isinstance(count, int) else ops.minimum(count, blocks))
     chosen = ops.sort(ops.cast(chosen, "int32"), axis=-1)  # [rows, count], in the order of places
@@ -52,12 +55,10 @@ def pick(values, places):
 
 
 def _block_width(size, count):
-    """The width of a block, a divisor of `size`; None where blocks are of no use."""
+    """The width of a block, where it can be one that divides `size`; None where blocks are of no use."""
     few = count if isinstance(count, int) else 10
     # Work is about the maxima (one for each block) and the candidates (one block for each of `count`).
-    best = math.sqrt(size / few)
-    divisors = [width for width in range(4, 1 + size // 4) if size % width == 0 and size // width >= few]
-    if not divisors:
+    best = max(2, round(math.sqrt(size / few)))
+    if best * few * 4 > size:
         return None
-    width = min(divisors, key=lambda each: abs(math.log(each / best)))
-    return width if few * width + size // width <= size // 4 else None
+    return next((width for width in range(best, max(1, best // 3), -1) if size % width == 0), best)

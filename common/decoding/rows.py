@@ -3,6 +3,8 @@
 import keras
 from keras import ops
 
+from common.decoding.largest import largest, pick
+
 # Stands for the logarithm of zero: a float32 that may be added up without becoming infinite or NaN.
 LOG_ZERO = -1e9
 
@@ -116,7 +118,7 @@ def take_rows(leaves, rows):
 
 
 def forbid(logits, position, forbidden, end_id, min_length):
-    """Logits with `LOG_ZERO` for what may not be chosen.
+    """Logits of at most `LOG_ZERO` for what may not be chosen.
 
     Args:
         logits: float32 `[batch, vocabulary]` or `[batch, width, vocabulary]`.
@@ -137,12 +139,19 @@ def forbid(logits, position, forbidden, end_id, min_length):
         return logits
     if len(forbidden.shape) == 2 and len(logits.shape) == 3:
         forbidden = forbidden[:, None]
-    return ops.where(forbidden, LOG_ZERO, logits)
+    # A minimum, which is faster than a choice between whole tensors.
+    return ops.minimum(logits, ops.where(forbidden, LOG_ZERO, float("inf")))
 
 
-def log_sum_exp(logits, highest=None):
-    """float32 `[rows, 1]` of float32 `[rows, vocabulary]`; `highest`, float `[rows, 1]`, is the largest where known."""
-    highest = ops.max(logits, axis=-1, keepdims=True) if highest is None else highest
-    highest = ops.maximum(highest, LOG_ZERO)  # so that a row of -inf gives no NaN
-    total = ops.sum(ops.exp(logits - highest), axis=-1, keepdims=True)
-    return ops.log(ops.maximum(total, 1e-30)) + highest
+def log_sum_exp(logits, best=None):
+    """The logarithm of the sum of `exp(logits)`, by way of a softmax, which is faster than exponentials and their sum.
+
+    Args:
+        logits: float32 `[rows, vocabulary]`.
+        best: what `largest(logits, ...)` returned, where known.
+
+    Returns:
+        float32 `[rows, 1]`.
+    """
+    values, places = largest(logits, 1) if best is None else best
+    return values[:, :1] - ops.log(pick(ops.softmax(logits, axis=-1), places[:, :1]))

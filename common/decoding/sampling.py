@@ -7,6 +7,9 @@ from common.decoding.largest import largest, pick
 from common.decoding.random import uniform
 from common.decoding.rows import is_possible
 
+# Tokens in which the share of `top_p` is looked for first.
+HEAD = 128
+
 
 def sample(
     step,
@@ -68,35 +71,69 @@ def sample(
 
 
 def _draw(logits, random, temperature, top_k, top_p, min_p):
-    """int32 `[batch]`, by inverting the distribution function at `random`, float `[batch, 1]` in `[0, 1)`."""
+    """int32 `[batch]`, by inverting the distribution function at `random`, float32 `[batch, 1]` in `[0, 1)`."""
     vocabulary = logits.shape[-1]
-    if _is_number(top_k) and top_k > 0:
-        values, ids = largest(logits, min(int(top_k), vocabulary))
-        highest, best = values[:, :1], ids[:, 0]
-    elif _is_number(top_k) and _is_number(top_p) and top_p == 1:
-        # Nothing asks for an order, and sorting is the dearest part.
-        values, ids = logits, None
-        highest, best = ops.max(values, axis=-1, keepdims=True), ops.cast(ops.argmax(values, axis=-1), "int32")
-    else:
-        values, ids = largest(logits, vocabulary)
-        highest, best = values[:, :1], ids[:, 0]
+    highest, best = largest(logits, 1)
     temperature = _column(temperature)
-    weights = ops.exp((values - highest) / ops.where(temperature > 0, temperature, 1.0))  # the most likely has 1
-    weights = ops.where(is_possible(values), weights, 0.0)
-    if not _is_number(top_k):
+
+    def weights_of(values):  # float32 of the shape of `values`; the most likely token has 1
+        weights = ops.exp((values - highest) / ops.where(temperature > 0, temperature, 1.0))
+        return ops.where(is_possible(values), weights, 0.0)
+
+    def of_the_first(count, total=None):
+        values, ids = largest(logits, count)
+        places, is_right = _place_in_order(weights_of(values), total, random, top_k, top_p, min_p)
+        return pick(ids, places), is_right  # [batch, 1]
+
+    if _is_number(top_k) and top_k > 0:
+        chosen, _ = of_the_first(min(int(top_k), vocabulary))
+    elif _is_number(top_k) and _is_number(top_p) and top_p == 1:
+        # Nothing asks for an order.
+        weights = weights_of(logits)
+        chosen = _place(ops.where(weights >= _column(min_p), weights, 0.0), random, best)
+    else:
+        # Sorting is the dearest part by far, and a few tokens hold the share of `top_p` nearly always.
+        total = ops.sum(weights_of(logits), axis=-1, keepdims=True)
+        chosen, is_right = of_the_first(min(HEAD, vocabulary), total)
+        if vocabulary > HEAD:
+            few = chosen
+
+            def of_all():
+                return ops.where(is_right, few, of_the_first(vocabulary, total)[0])
+
+            chosen = ops.cond(ops.all(is_right), lambda: few, of_all)
+    return ops.where(temperature > 0, chosen, best)[:, 0]
+
+
+def _place_in_order(weights, total, random, top_k, top_p, min_p):
+    """The place chosen among the most likely tokens, int32 `[batch, 1]`, and whether it would be the same among all tokens.
+
+    Args:
+        weights: float32 `[batch, count]`, largest first.
+        total: float32 `[batch, 1]`, the sum of the weights of all tokens; None where those given are all that `top_k` leaves.
+        random: float32 `[batch, 1]`.
+        top_k, top_p, min_p: numbers or tensors `[batch]`.
+    """
+    count, top_p = weights.shape[-1], _column(top_p)
+    has_all = ops.ones_like(weights[:, :1], dtype="bool")
+    if total is not None:
         top_k = ops.reshape(ops.cast(top_k, "int32"), (-1, 1))
-        weights = ops.where((ops.arange(vocabulary, dtype="int32") < top_k) | (top_k <= 0), weights, 0.0)
-    if not _is_number(top_p) or top_p < 1:
-        top_p, reached = _column(top_p), ops.cumsum(weights, axis=-1)
-        weights = ops.where((reached - weights < top_p * reached[:, -1:]) | (top_p >= 1), weights, 0.0)
-    if not _is_number(min_p) or min_p > 0:
-        weights = ops.where(weights >= _column(min_p), weights, 0.0)
+        has_all &= (top_k > 0) & (top_k <= count)
+        weights = ops.where((ops.arange(count, dtype="int32") < top_k) | (top_k <= 0), weights, 0.0)
+    reached = ops.cumsum(weights, axis=-1)
+    total = reached[:, -1:] if total is None else ops.where(top_k > 0, reached[:, -1:], total)
+    kept = ((reached - weights < top_p * total) | (top_p >= 1)) & (weights >= _column(min_p))
+    is_right = has_all | (top_k <= 0) & (top_p < 1) & (reached[:, -1:] >= top_p * total)
+    return _place(ops.where(kept, weights, 0.0), random, 0), is_right
+
+
+def _place(weights, random, otherwise):
+    """int32 `[batch, 1]`, the first place at which the sum of the weights exceeds `random` of their whole sum."""
     reached = ops.cumsum(weights, axis=-1)
     # A sum made in parallel may grow where nothing was added, hence the first condition.
     hits = (weights > 0) & (reached > random * reached[:, -1:])
-    place = ops.cast(ops.argmax(ops.cast(hits, "int32"), axis=-1), "int32")
-    chosen = place if ids is None else pick(ids, place[:, None])[:, 0]
-    return ops.where(ops.any(hits, axis=-1) & (temperature[:, 0] > 0), chosen, best)
+    place = ops.cast(ops.argmax(ops.cast(hits, "int32"), axis=-1), "int32")[:, None]
+    return ops.where(ops.any(hits, axis=-1, keepdims=True), place, otherwise)
 
 
 def _column(value):
