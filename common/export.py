@@ -23,10 +23,11 @@ from typing import Any
 
 import numpy as np
 
+from common import op_libraries
 from common.errors import UserError
 from common.files import TEMPORARY_PREFIX, atomic_directory, write_json
 from common.questions import Case, matched_questions
-from common.saved_model import DEFAULT_ENDPOINT, EXAMPLE_FILE, METADATA_FILE, list_versions
+from common.saved_model import DEFAULT_ENDPOINT, EXAMPLE_FILE, GRAPH_FILE, METADATA_FILE, list_versions
 from common.server.tensors import write_request
 
 _VERIFIER = Path(__file__).with_name("verify_saved_model.py")
@@ -94,6 +95,7 @@ def export_model(
             functions = _write(endpoints, tracked, directory)
             request = {
                 "model": str(directory.resolve()),
+                "op_libraries": op_libraries.needed(directory / GRAPH_FILE),
                 "tolerance": _tolerance(),
                 "cases": _cases(functions, cases),
             }

@@ -33,7 +33,7 @@ from common.op_libraries import load_needed
 METADATA_FILE = Path("assets.extra", "unroll.json")
 EXAMPLE_FILE = Path("assets.extra", "example.json")
 DEFAULT_ENDPOINT = "serving_default"
-_GRAPH_FILE = "saved_model.pb"
+GRAPH_FILE = "saved_model.pb"
 
 
 @dataclass(frozen=True)
@@ -149,13 +149,13 @@ def resolve_model(path: str | os.PathLike[str]) -> Path:
         raise UserError(f"there is no exported model {path}; train or export writes one to saved_models")
     if not path.is_dir():
         raise UserError(f"{path} is a file; expected the directory of an exported model, like saved_models/sentiment")
-    if (path / _GRAPH_FILE).is_file():
+    if (path / GRAPH_FILE).is_file():
         return path
     versions = list_versions(path)
     if versions:
         newest = path / str(versions[-1])
-        if not (newest / _GRAPH_FILE).is_file():
-            raise UserError(f"{newest} is not a SavedModel: it has no {_GRAPH_FILE}; export the run again")
+        if not (newest / GRAPH_FILE).is_file():
+            raise UserError(f"{newest} is not a SavedModel: it has no {GRAPH_FILE}; export the run again")
         return newest
     raise UserError(f"{path} is not an exported model: {_what_it_is(path)}")
 
@@ -215,7 +215,7 @@ def _load_session(version: Path) -> tuple[Any, Mapping[str, Any]]:
         ops = importlib.import_module("tensorflow.python.framework.ops")
         session_module = importlib.import_module("tensorflow.python.client.session")
         loader_module = importlib.import_module("tensorflow.python.saved_model.loader_impl")
-    load_needed(version / _GRAPH_FILE)
+    load_needed(version / GRAPH_FILE)
     session = session_module.Session(graph=ops.Graph())
     try:
         meta_graph = loader_module.SavedModelLoader(str(version)).load(session, ["serve"])
@@ -291,4 +291,4 @@ def _what_it_is(path: Path) -> str:
     models = [name for name in inside if list_versions(path / name)]
     if models:
         return f"it holds the models {', '.join(models)}; give one of them, for example {path / models[0]}"
-    return f"it has no numbered version with a {_GRAPH_FILE}; train or export writes one"
+    return f"it has no numbered version with a {GRAPH_FILE}; train or export writes one"

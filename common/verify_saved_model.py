@@ -28,7 +28,7 @@ class _NothingOfOurs(importlib.abc.MetaPathFinder):
 def main():
     """Reads a request, writes a report.
 
-    The request on stdin is `{"model": directory, "tolerance": number, "cases": [{"endpoint", "case",
+    The request on stdin is `{"model": directory, "op_libraries": [file, ...], "tolerance": number, "cases": [{"endpoint", "case",
     "inputs": {name: array}, "outputs": {name: array}}]}`, an array being `{"dtype", "shape", "values"}`, bytes as Latin-1
     text. The report, the last line of stdout, is `{"problems": [sentence, ...]}`.
     """
@@ -38,6 +38,8 @@ def main():
     request = json.loads(sys.stdin.buffer.read() or b"null")
     if request is None:  # the exporting process ended first
         return
+    for library in request["op_libraries"]:
+        tf.load_op_library(library)
     problems = find_unportable(request["model"])
     if not problems:  # what cannot run elsewhere would only fail here with a longer message
         loaded = tf.saved_model.load(request["model"])  # the reference must live as long as its functions

@@ -28,7 +28,11 @@ def choose_shapes(source_lengths: np.ndarray, target_lengths: np.ndarray, count:
         Starts with one group of all pairs, and cuts the group in two by one length where that saves the most padding, as often
         as it may. Then each length of each shape moves to where the whole is padded least, until none moves.
     """
-    lengths = np.maximum(np.stack([source_lengths, target_lengths], axis=1), 1) if len(source_lengths) else np.ones((1, 2), int)
+    lengths = (
+        np.maximum(np.stack([source_lengths, target_lengths], axis=1), 1)
+        if len(source_lengths)
+        else np.ones((1, 2), int)
+    )
     cuts = [_best_cut(lengths)]
     while len(cuts) < count:
         best = max(range(len(cuts)), key=lambda index: cuts[index][0])
@@ -110,7 +114,9 @@ class PairBatches:
         lengths = np.stack([self._source.lengths, self._labels.lengths], axis=1)
         fits = (lengths[:, None, :] <= np.asarray(self.shapes)[None, :, :]).all(axis=2)  # [pairs, shapes]
         if not fits.any(axis=1).all():
-            raise ValueError(f"a pair of {lengths[~fits.any(axis=1)][0]} tokens is longer than the last of {self.shapes}")
+            raise ValueError(
+                f"a pair of {lengths[~fits.any(axis=1)][0]} tokens is longer than the last of {self.shapes}"
+            )
         self._plan = BatchPlan(fits.argmax(axis=1), self.batch_sizes, self._larger(), seed)
         self._lengths = lengths
         self.steps_per_epoch = self._plan.steps_per_epoch

@@ -66,8 +66,8 @@ class Drawer:
         Args:
             draw: makes one of any split.
             name: says which it is.
-            singular: whether it is one of something, which may have a word that no other value teaches; such a
-                value is for training, whatever its hash.
+            singular: whether it may have a word that no other value teaches, as one of something has; such a value is for
+                training, whatever its hash.
 
         Raises:
             NotFoundError: no such value was drawn.

@@ -12,6 +12,7 @@ from decimal import Decimal
 
 from apps.translation.drawing import Drawer, NotFoundError
 
+IRREGULAR = 20  # numbers below it have words of their own, which no other number teaches
 _CENTURIES = datetime.date(1900, 1, 1).toordinal(), datetime.date(2099, 12, 31).toordinal()
 _CURRENCIES = ("EUR", "USD", "GBP", "CHF", "JPY", "PLN")
 _WITH_SYMBOL = ("EUR", "USD", "GBP")
@@ -132,7 +133,9 @@ def _name_time(value: tuple[int, int]) -> str:
 
 def number(digits: int) -> Callable[[Drawer], int]:
     """A whole number of 1 to so many digits."""
-    return lambda drawer: drawer.value(lambda: drawer.with_digits(digits), _name_number)
+    return lambda drawer: drawer.value(
+        lambda: drawer.with_digits(digits), _name_number, lambda value: value < IRREGULAR
+    )
 
 
 def decimal(drawer: Drawer) -> Decimal:

@@ -85,7 +85,11 @@ def predict(model_dir: str, arguments: Sequence[str], flags: Mapping[str, Any]) 
 
 
 def answers(
-    model: Any, texts: Sequence[str], n_best: int = 1, beam_width: int | None = None, length_penalty: float | None = None
+    model: Any,
+    texts: Sequence[str],
+    n_best: int = 1,
+    beam_width: int | None = None,
+    length_penalty: float | None = None,
 ) -> Iterator[dict[str, Any]]:
     """Yields an answer for each sentence, in order.
 

@@ -122,7 +122,9 @@ class Preprocessor(tf.Module):
         """Tokens of each source and of each target, the end counted: two int64 `[pairs]`."""
         sides = ((pairs.sources, self.source_ids), (pairs.targets, self.target_ids))
         return tuple(
-            np.concatenate([np.zeros(0, np.int64), *(each.row_lengths().numpy() for each in as_dataset(texts).map(ids))])
+            np.concatenate(
+                [np.zeros(0, np.int64), *(each.row_lengths().numpy() for each in as_dataset(texts).map(ids))]
+            )
             for texts, ids in sides
         )
 
@@ -131,7 +133,9 @@ class Preprocessor(tf.Module):
         longest = self.config.max_length
         tokens = ids[:, : longest - 1]
         rest = tf.where(ids.row_lengths() < longest, ids.row_lengths() - tokens.row_lengths(), 1)
-        return tf.concat([tokens, tf.RaggedTensor.from_row_lengths(tf.fill([tf.reduce_sum(rest)], END_ID), rest)], axis=1)
+        return tf.concat(
+            [tokens, tf.RaggedTensor.from_row_lengths(tf.fill([tf.reduce_sum(rest)], END_ID), rest)], axis=1
+        )
 
     def is_cut(self, texts):
         """Whether a sentence is longer than what is read of it: tf.string `[batch]` to bool `[batch]`."""

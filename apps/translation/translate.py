@@ -91,7 +91,9 @@ class Translator:
         inputs = tf.concat([self._first(source_ids)[:, None], ids[:, :-1]], axis=1)
         mask = tf.not_equal(source_ids, PAD_ID)
         vectors = self.decoder.embedding(inputs)
-        _, attention = self._looking(vectors, memory, initial_state=states, memory_mask=mask, mask=tf.not_equal(ids, PAD_ID))
+        _, attention = self._looking(
+            vectors, memory, initial_state=states, memory_mask=mask, mask=tf.not_equal(ids, PAD_ID)
+        )
         return attention
 
     @staticmethod
@@ -113,7 +115,9 @@ def translate(network: keras.Model, preprocessor, sentences: Sequence[str]) -> t
         ids, scores = translator.best(preprocessor(texts)["source_ids"])
         return preprocessor.invert(ids), scores
 
-    order = sorted(range(len(sentences)), key=lambda index: len(sentences[index]))  # batches end when their longest ends
+    order = sorted(
+        range(len(sentences)), key=lambda index: len(sentences[index])
+    )  # batches end when their longest ends
     translations, scores = [""] * len(sentences), np.zeros(len(sentences), np.float32)
     for start in range(0, len(order), BATCH):
         rows = order[start : start + BATCH]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import tempfile
 from collections.abc import Iterable
 
 import sentencepiece
@@ -62,24 +63,28 @@ def learn_vocabulary(sentences: Iterable[str], settings: PreprocessingConfig, or
 
 def _train(sentences, settings, size):
     model = io.BytesIO()
-    sentencepiece.SentencePieceTrainer.train(
-        sentence_iterator=iter(sentences),
-        model_writer=model,
-        model_type={"character": "char"}.get(settings.unit, settings.unit),
-        vocab_size=size,
-        hard_vocab_limit=False,
-        pad_id=PAD_ID,
-        unk_id=UNKNOWN_ID,
-        bos_id=START_ID,
-        eos_id=END_ID,
-        character_coverage=1.0,
-        byte_fallback=settings.unit in ("bpe", "unigram") and size >= BYTES_FROM,
-        normalization_rule_name="identity",  # the preprocessor has done it
-        input_sentence_size=_MOST_SENTENCES,
-        shuffle_input_sentence=True,
-        max_sentence_length=_LONGEST_SENTENCE,
-        split_digits=True,  # or each number would be a piece of its own, and new ones strange
-        num_threads=1,  # with more the pieces depend on their timing
-        minloglevel=2,
-    )
+    with tempfile.NamedTemporaryFile("w", suffix=".tsv") as rule:
+        # Normalisation is the preprocessor's; but without any rule the operation says so on the terminal, at each start.
+        rule.write("A0\t20\n")  # a no-break space is a space
+        rule.flush()
+        sentencepiece.SentencePieceTrainer.train(
+            sentence_iterator=iter(sentences),
+            model_writer=model,
+            model_type={"character": "char"}.get(settings.unit, settings.unit),
+            vocab_size=size,
+            hard_vocab_limit=False,
+            pad_id=PAD_ID,
+            unk_id=UNKNOWN_ID,
+            bos_id=START_ID,
+            eos_id=END_ID,
+            character_coverage=1.0,
+            byte_fallback=settings.unit in ("bpe", "unigram") and size >= BYTES_FROM,
+            normalization_rule_tsv=rule.name,
+            input_sentence_size=_MOST_SENTENCES,
+            shuffle_input_sentence=True,
+            max_sentence_length=_LONGEST_SENTENCE,
+            split_digits=True,  # or each number would be a piece of its own, and new ones strange
+            num_threads=1,  # with more the pieces depend on their timing
+            minloglevel=2,
+        )
     return model.getvalue()
