@@ -203,6 +203,15 @@ class ModelConfig(ConfigModel):
         0.1, "share of features dropped before tokens are scored", unit="fraction of features", ge=0, lt=1
     )
 
+    @model_validator(mode="after")
+    def _cell_can_be_started(self) -> "ModelConfig":
+        if self.cell == "qrnn":
+            raise ValueError(
+                "model.cell is qrnn, whose state holds inputs that came before, which a decoder cannot start from; "
+                "choose another, such as sru"
+            )
+        return self
+
 
 class TranslationTrainConfig(TrainConfig):
     """Optimisation, stopping and checkpoints; a batch is counted in tokens."""

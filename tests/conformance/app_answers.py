@@ -1,6 +1,7 @@
 """Asks an application in a fresh process, by programs that read a request on stdin, and compares the answers.
 
-A request has `examples`, as in a row of `apps.py`. The answer has for each endpoint `alone` and `together`, the outputs by
+A request has `examples`, as in a row of `apps.py`. One to `SAVED_MODEL` also has `versions`, the paths of SavedModels, and
+`op_libraries`, the paths of what TensorFlow itself does not have and they need. The answer has for each endpoint `alone` and `together`, the outputs by
 name for each example asked by itself and in a batch with those of the same shapes; `groups`, the positions of the examples
 of each batch; `inputs`, the names of the endpoint's inputs.
 """
@@ -64,6 +65,8 @@ SAVED_MODEL = (
     _ANSWERS
     + """
 sys.modules |= {"apps": None, "common": None, "keras": None}
+for library in request["op_libraries"]:
+    tf.load_op_library(library)
 found = {}
 for version in request["versions"]:
     loaded = tf.saved_model.load(version)
@@ -101,7 +104,13 @@ def assert_same(found, expected, path="answer"):
 
 
 def without_padding(value, alone):
-    """The part of a list that the answer to the input alone has, too, if the rest is padding."""
-    if not isinstance(alone, list) or any(value[len(alone) :]):
+    """The part of a list that the answer to the input alone has, too, if the rest is padding; so on every axis."""
+    if not isinstance(alone, list):
         return value
-    return value[: len(alone)]
+    value = value if _is_filled(value[len(alone) :]) else value[: len(alone)]
+    return [without_padding(*both) for both in zip(value, alone)] + value[len(alone) :]
+
+
+def _is_filled(value):
+    """Whether there is anything but zeros and empty texts in it."""
+    return any(map(_is_filled, value)) if isinstance(value, list) else bool(value)

@@ -86,6 +86,26 @@ def _answers_by_line(out: str, folder: Path) -> list[dict[str, Any]]:
 
 _LINES = "".join(f"{text}\n" for text in _TEXTS)
 
+_SENTENCES = (
+    "in three weeks",
+    "Monday, March 5, 2001",
+    "",
+    "Ünïcode, 日本語, שלום and 🎬!",
+    "It costs $ 12.50, or 7 apples.",
+    "one, two and three. " * 40,  # more than the model reads, of which `predict` warns
+)
+_ASKED = tuple(range(len(_SENTENCES) - 1))  # without a warning
+
+
+def _translations_by_line(out: str, folder: Path) -> list[dict[str, Any]]:
+    """An object a line with its sentence, which is checked here."""
+    answers = [json.loads(line) for line in out.splitlines()]
+    assert [answer.pop("text") for answer in answers] == [_SENTENCES[position] for position in _ASKED]
+    return answers
+
+
+_SENTENCE_LINES = "".join(f"{_SENTENCES[position]}\n" for position in _ASKED)
+
 
 def _history(rows: int, seed: int) -> dict[str, Any]:
     """Made-up hours of all columns of the bundled weather, and their times up to the end of the forecast."""
@@ -154,5 +174,26 @@ APPS = [
                 leaves=("ahead.csv", "ahead.png"),
             ),
         ),
+    ),
+    App(
+        name="translation",
+        metrics=("bleu", "chrf", "bleu_tokenized", "exact_match", "token_accuracy", "perplexity"),
+        baselines=("copy", "translation_memory"),
+        pictures=("attention", "score_by_length", "training"),
+        examples=tuple(
+            {"text": text, "beam_width": 1 + index % 4, "length_penalty": 0.5 * (index % 3)}
+            for index, text in enumerate(_SENTENCES)
+        ),
+        predictions=(
+            Prediction(_SENTENCES[:-1], _translations_by_line, _ASKED),
+            Prediction(
+                ("--input", "sentences.txt"),
+                _translations_by_line,
+                _ASKED,
+                files={"sentences.txt": _SENTENCE_LINES},
+            ),
+            Prediction((), _translations_by_line, _ASKED, stdin=_SENTENCE_LINES),
+        ),
+        endpoints=("greedy", "beam", "attention"),
     ),
 ]

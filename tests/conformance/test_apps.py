@@ -22,6 +22,7 @@ from common.cli import main, parse
 from common.cli_options import VERBS, Flag
 from common.config import resolve_config
 from common.config_options import options_of
+from common.op_libraries import needed
 from tests import command_line
 from tests.command_line import REPOSITORY
 from tests.conformance.app_answers import IN_MEMORY, PREDICT, SAVED_MODEL, TOLERANCE, assert_same, without_padding
@@ -279,7 +280,12 @@ def exported(trained, tmp_path_factory):
     """What both versions answer, the one of `train` and one that `export` makes now, to somebody without this repository."""
     out, _ = trained.command("export", "--run", trained.run, "--json")
     assert json.loads(out.splitlines()[-1])["saved_model"] == f"saved_models/{trained.app.name}/2"
-    request = {"examples": trained.app.examples, "versions": [str(trained.exports / "1"), str(trained.exports / "2")]}
+    versions = [trained.exports / "1", trained.exports / "2"]
+    request = {
+        "examples": trained.app.examples,
+        "versions": list(map(str, versions)),
+        "op_libraries": needed(versions[0] / "saved_model.pb"),
+    }
     code, elsewhere = SAVED_MODEL, tmp_path_factory.mktemp("elsewhere")
     found = json.loads(command_line.run_python(code, cwd=elsewhere, isolated=True, stdin=json.dumps(request)))
     return list(found.values())
