@@ -215,7 +215,7 @@ def _load_session(version: Path) -> tuple[Any, Mapping[str, Any]]:
         ops = importlib.import_module("tensorflow.python.framework.ops")
         session_module = importlib.import_module("tensorflow.python.client.session")
         loader_module = importlib.import_module("tensorflow.python.saved_model.loader_impl")
-    load_needed(version / GRAPH_FILE)
+        load_needed(version / GRAPH_FILE)
     session = session_module.Session(graph=ops.Graph())
     try:
         meta_graph = loader_module.SavedModelLoader(str(version)).load(session, ["serve"])

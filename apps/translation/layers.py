@@ -35,7 +35,7 @@ class ScheduledSampling(keras.layers.Layer):
         self.fraction, self.steps, self.seed = fraction, steps, seed
         self.seed_generator = keras.random.SeedGenerator(seed)
 
-    def build(self, inputs_shape, logits_shape):
+    def build(self, target_inputs_shape, logits_shape):
         self.step = self.add_weight(shape=(), dtype="float32", initializer="zeros", trainable=False, name="step")
 
     def call(self, target_inputs, logits, training=None):
@@ -51,8 +51,8 @@ class ScheduledSampling(keras.layers.Layer):
         replaced = ops.logical_and(replaced, ops.not_equal(target_inputs, PAD_ID))
         return ops.where(replaced, guesses, target_inputs)
 
-    def compute_output_shape(self, inputs_shape, logits_shape):
-        return inputs_shape
+    def compute_output_shape(self, target_inputs_shape, logits_shape):
+        return target_inputs_shape
 
     def get_config(self):
         return {**super().get_config(), "fraction": self.fraction, "steps": self.steps, "seed": self.seed}

@@ -139,7 +139,9 @@ class Preprocessor(tf.Module):
 
     def is_cut(self, texts):
         """Whether a sentence is longer than what is read of it: tf.string `[batch]` to bool `[batch]`."""
-        return self.source_ids(texts).row_lengths() > self.config.max_length
+        characters = tf.strings.length(tf.strings.unicode_transcode(texts, "UTF-8", "UTF-8"), unit="UTF8_CHAR")
+        too_many = characters > CHARACTERS_PER_TOKEN * self.config.max_length
+        return too_many | (self.source_ids(texts).row_lengths() > self.config.max_length)
 
     def __call__(self, texts):
         return {"source_ids": self.cut(self.source_ids(texts)).to_tensor(PAD_ID)}
@@ -185,10 +187,19 @@ class Preprocessor(tf.Module):
         for name in ("source.model", "target.model"):
             path = Path(directory, name)
             with reading(path, advice):
-                models.append(path.read_bytes())
-        with reading(path, advice):
+                models.append(_checked(path.read_bytes()))
+        with reading(Path(directory, "preprocessor.json"), advice):
             preprocessor._set(*models, content["shapes"])
         return preprocessor
+
+
+def _checked(model):
+    """The same bytes, if SentencePiece can read them."""
+    try:
+        tf_text.SentencepieceTokenizer(model)
+    except (tf.errors.InvalidArgumentError, tf.errors.InternalError) as error:
+        raise ValueError("not a model of SentencePiece") from error
+    return model
 
 
 def _ended(tokens):

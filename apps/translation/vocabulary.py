@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Iterable
 
 import sentencepiece
+from sentencepiece import sentencepiece_model_pb2
 
 from apps.translation.config import PreprocessingConfig
 from common.errors import UserError
@@ -87,4 +88,6 @@ def _train(sentences, settings, size):
             num_threads=1,  # with more the pieces depend on their timing
             minloglevel=2,
         )
-    return model.getvalue()
+    learned = sentencepiece_model_pb2.ModelProto.FromString(model.getvalue())
+    learned.normalizer_spec.ClearField("normalization_rule_tsv")  # a file that is gone, of another name each time
+    return learned.SerializeToString(deterministic=True)

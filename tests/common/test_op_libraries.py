@@ -66,7 +66,7 @@ with _tensorflow_without_interface():
     before = op_def_registry.get("SentencepieceOp")
     for _ in range(2):
         load_needed(Path(sys.argv[1]))
-    names = ("SentencepieceOp", "SF>SentencepieceTokenizeOp", "TFText>NormalizeUTF8")
+    names = ("SentencepieceOp", "SentencepieceTokenizeOp", "NormalizeUTF8")
     print(before is None, [name for name in names if op_def_registry.get(name) is not None])
     print("tensorflow_text" in sys.modules)
 """

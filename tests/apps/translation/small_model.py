@@ -1,11 +1,13 @@
 """Pairs, a preprocessor and a network of a few units, for the tests of this folder."""
 
 import numpy as np
+import tensorflow as tf
 
 from apps.translation.config import Config
 from apps.translation.model import build_model
 from apps.translation.pairs import SentencePairs
 from apps.translation.preprocessing import Preprocessor
+from apps.translation.vocabulary import START_ID
 
 DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 ZIFFERN = ("null", "eins", "zwei", "drei", "vier", "fünf", "sechs", "sieben", "acht", "neun")
@@ -43,6 +45,7 @@ def make_network(config, preprocessor, scale=0.6):
     return network
 
 
-def forced(ids, start):
-    """What a decoder reads that is to say `ids`: int `[batch, time]` to the same."""
-    return np.concatenate([np.full((len(ids), 1), start, np.int32), np.asarray(ids)[:, :-1]], axis=1)
+def forced(ids):
+    """What a decoder reads that is to say `ids`: int `[batch, time]` to int32 tensor of the same shape."""
+    ids = np.asarray(ids, np.int32)
+    return tf.constant(np.concatenate([np.full((len(ids), 1), START_ID, np.int32), ids[:, :-1]], axis=1))

@@ -96,7 +96,7 @@ def test_little_is_padded():
         fits = (np.stack([source, target], 1)[:, None] <= shapes).all(-1)
         least = np.where(fits, shapes.sum(1), 10**6).min(1).sum()
         assert batches.padding_waste == pytest.approx(1 - (source.sum() + target.sum()) / least, abs=0.02)
-    assert waste == sorted(waste, reverse=True) and waste[0] > 0.4 and waste[2] < 0.18 and waste[3] < 0.13
+    assert waste == sorted(waste, reverse=True) and waste[0] > 0.3 and waste[2] < 0.18 and waste[3] < 0.13
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ def test_little_is_padded():
         ([4] * 9, [6] * 9, 5, [(4, 6)]),
         ([2, 2, 9, 9], [3, 3, 8, 8], 2, [(2, 3), (9, 8)]),
         ([2, 2, 9, 9], [3, 3, 8, 8], 9, [(2, 3), (9, 8)]),
-        ([2, 9], [3, 8], 1, [(9, 8)]),
+        ([2, 9], [3, 8], 1, [(2, 3), (9, 8)]),  # one more, which holds everything
     ],
 )
 def test_shapes_of_few_lengths(source, target, count, shapes):

@@ -18,7 +18,7 @@ from tests.apps.translation.small_model import make_config, make_pairs, make_pre
 
 MADE = make_pairs(40)
 # Sentences of many kinds of letters and signs, so that all of them are in the vocabulary.
-KINDS = ("Ça va, l'été?", "€ 12.50 — it's “fine”!", "שלום עולם", "日本語です。", "a🎬b", "x_y <s> </s> ▁ <unk> <0x41>")
+KINDS = ("Ça va, l'été?", "€ 12.50 — it's “fine”!", "שלום עולם", "日本語です。", "a🎬b", "p/k", "x_y <s> </s> <pad> <unk> <0x41>")
 PAIRS = SentencePairs.from_lists([*MADE.sources, *KINDS], [*MADE.targets, *KINDS], "made pairs")
 UNITS = ("bpe", "unigram", "word", "character")
 
@@ -37,7 +37,7 @@ def plain():
 
 
 def ids_of(preprocessor, *texts):
-    return preprocessor(tf.constant(texts))["source_ids"].numpy()
+    return preprocessor(tf.constant(texts, tf.string))["source_ids"].numpy()
 
 
 def back(preprocessor, *texts):
@@ -119,10 +119,12 @@ def test_directions_and_joiners_stay(plain):
 
 def test_a_million_marks_on_one_letter_do_not_take_minutes(plain):
     started = time.perf_counter()
-    ids = ids_of(plain, "a" + "\u0301\u0323" * 500_000, "one")
+    marks = "a" + "\u0301\u0323" * 500_000
+    ids = ids_of(plain, marks, "one")
     assert time.perf_counter() - started < 5
-    assert ids.shape[1] == plain.config.max_length
-    assert plain.is_cut(tf.constant(["a" + "\u0301" * 100_000])).numpy().all()
+    assert (ids == END_ID).sum() == 2
+    # Characters that are unknown one after the other are one token; still, most of them were not looked at.
+    assert plain.is_cut(tf.constant([marks, "龍" * 5_000, "龍" * 500])).numpy().tolist() == [True, True, False]
 
 
 def test_neighbours_change_no_row(plain):

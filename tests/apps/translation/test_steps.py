@@ -31,7 +31,7 @@ def compare(preprocessor, copies=1, **model):
     random = np.random.default_rng(1)
     targets = random.integers(3, preprocessor.target_size, (len(SENTENCES), STEPS)).astype(np.int32)
     targets[:, 0] = START_ID
-    whole = network({"source_ids": source_ids, "target_inputs": targets}).numpy()
+    whole = network({"source_ids": source_ids, "target_inputs": tf.constant(targets)}).numpy()
     step, state = StepwiseDecoder(network).start(source_ids, copies)
     state = tf.nest.map_structure(lambda each: tf.repeat(each, copies, axis=0), state)
     found = []

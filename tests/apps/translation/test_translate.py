@@ -36,7 +36,7 @@ def source_ids(parts):
 
 def log_probabilities(network, source_ids, ids):
     """Of the tokens up to the end, by teacher forcing: float64 `[batch]`, and how many these are."""
-    logits = network({"source_ids": source_ids, "target_inputs": forced(ids, START_ID)}).numpy().astype(np.float64)
+    logits = network({"source_ids": source_ids, "target_inputs": forced(ids)}).numpy().astype(np.float64)
     each = np.take_along_axis(log_softmax(logits, axis=-1), ids[..., None].astype(int), axis=-1)[..., 0]
     real = ids != PAD_ID
     return (each * real).sum(axis=1), real.sum(axis=1)
@@ -47,7 +47,7 @@ def test_greedy_takes_the_most_likely_token_and_sums_what_it_gave(parts, source_
     found = translator.greedy(source_ids)
     ids = found.ids.numpy()
     assert ids.shape == (len(TEXTS), LONGEST) and not np.isin(ids, (UNKNOWN_ID, START_ID)).any()
-    logits = network({"source_ids": source_ids, "target_inputs": forced(ids, START_ID)}).numpy()
+    logits = network({"source_ids": source_ids, "target_inputs": forced(ids)}).numpy()
     logits[..., [PAD_ID, UNKNOWN_ID, START_ID]] = -np.inf
     np.testing.assert_array_equal(np.where(ids != PAD_ID, logits.argmax(-1), PAD_ID), ids)
     expected, lengths = log_probabilities(network, source_ids, ids)
@@ -94,7 +94,7 @@ def test_neighbours_and_padding_change_no_translation(parts, source_ids):
 def test_padding_changes_no_logits(parts, source_ids):
     network, *_ = parts
     targets = np.random.default_rng(0).integers(4, 10, (len(TEXTS), 7)).astype(np.int32)
-    inputs = {"source_ids": source_ids, "target_inputs": targets}
+    inputs = {"source_ids": source_ids, "target_inputs": tf.constant(targets)}
     logits = network(inputs).numpy()
     padded = {name: tf.pad(value, [[0, 0], [0, 6]]) for name, value in inputs.items()}
     np.testing.assert_allclose(network(padded).numpy()[:, :7], logits, atol=1e-5)
@@ -137,7 +137,7 @@ def test_attention_is_that_of_the_search(form):
     step, state = translator.decoder.start(source_ids)
     each, before = [], state["attention_sum"]
     for index in range(LONGEST):
-        _, state = step(forced(ids, START_ID)[:, index], state)
+        _, state = step(forced(ids)[:, index], state)
         each.append((state["attention_sum"] - before).numpy())
         before = state["attention_sum"]
     real = (ids != PAD_ID)[..., None]
@@ -172,7 +172,7 @@ def test_teacher_forcing_is_measured_by_token(parts):
     pairs = make_pairs(30, seed=3, most=6)
     source, target = (side.to_tensor() for side in (preprocessor.source_ids(pairs.sources), preprocessor.target_ids(pairs.targets)))
     total, lengths = log_probabilities(network, source, target.numpy())
-    logits = network({"source_ids": source, "target_inputs": forced(target, START_ID)}).numpy()
+    logits = network({"source_ids": source, "target_inputs": forced(target)}).numpy()
     right = ((logits.argmax(-1) == target.numpy()) & (target.numpy() != PAD_ID)).sum()
     found = teacher_forced(network, preprocessor, pairs)
     assert found["perplexity"] == pytest.approx(np.exp(-total.sum() / lengths.sum()), rel=1e-3)
