@@ -3,6 +3,7 @@
 Read by the command line for its help, so what takes time to import is imported where it is needed.
 """
 
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -57,7 +58,7 @@ def predict(model_dir: str, arguments: Sequence[str], flags: Mapping[str, Any]) 
         UserError: If the model or the file cannot be used, both sentences and a file were given, or a picture is asked of
             more than one sentence.
     """
-    from common.console import get_console
+    from common.console import Console
     from common.data.given_texts import given_texts
     from common.files import to_json
     from common.saved_model import load
@@ -66,22 +67,24 @@ def predict(model_dir: str, arguments: Sequence[str], flags: Mapping[str, Any]) 
     if flags["attention"] is not None:
         _check_picture(flags["attention"], texts)
     model = load(model_dir, "translation")
-    console = get_console()
+    # Not on stdout, where line n belongs to sentence n.
+    notes = Console(stream=sys.stderr)
     for answer in answers(model, texts, flags["n-best"], flags["beam_width"], flags["length_penalty"]):
         if answer["truncated"]:
-            console.warn(
+            notes.warn(
                 f"a sentence was cut to the first {model.metadata['max_length']} tokens, which is all that the model reads: "
                 f"{answer['text'][:60]!r}…"
             )
         if flags["json"]:
-            console.result(to_json(answer))
+            notes.result(to_json(answer))
         elif "translations" in answer:
             for each in answer["translations"]:
-                console.result(f"{each['score']:8.3f}  {each['translation']}")
+                notes.result(f"{each['score']:8.3f}  {each['translation']}")
         else:
-            console.result(answer["translation"])
+            notes.result(answer["translation"])
     if flags["attention"] is not None:
         _draw_attention(model, texts[0], flags["attention"])
+        notes.files({"attention": flags["attention"]})
 
 
 def answers(
@@ -146,7 +149,6 @@ def _check_picture(path: str, texts: Sequence[str]) -> None:
 
 def _draw_attention(model: Any, text: str, path: str) -> None:
     from apps.translation.attention_map import draw_attention
-    from common.console import get_console
     from common.figures import save_figure
     from common.plain_values import plain
 
@@ -154,4 +156,3 @@ def _draw_attention(model: Any, text: str, path: str) -> None:
     source, target = ([token for token in plain(found[f"{side}_tokens"][0]) if token] for side in ("source", "target"))
     figure = draw_attention(source, target, found["attention"][0][: len(target), : len(source)], "")
     save_figure(figure, path)
-    get_console().files({"attention": path})

@@ -194,6 +194,7 @@ APPS = [
             ),
             Prediction((), _translations_by_line, _ASKED, stdin=_SENTENCE_LINES),
         ),
+        tiny=("--data.limit", "150"),
         endpoints=("greedy", "beam", "attention"),
     ),
 ]

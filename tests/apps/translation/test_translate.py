@@ -72,11 +72,11 @@ def test_scores_are_log_probabilities_divided_by_the_length_penalty(parts, sourc
 
 def test_a_beam_of_one_is_greedy_and_a_wide_one_finds_better(parts, source_ids):
     translator = parts[-1]
-    greedy, one, wide = translator.greedy(source_ids), translator.beam_search(source_ids, 1, 0.7), None
+    greedy, one = translator.greedy(source_ids), translator.beam_search(source_ids, 1, 0.7)
     np.testing.assert_array_equal(one.ids[:, 0], greedy.ids)
     np.testing.assert_allclose(one.log_probabilities[:, 0], greedy.log_probabilities, rtol=1e-5)
     wide = translator.beam_search(source_ids, 16, 0.0)
-    assert (wide.scores[:, 0] >= greedy.log_probabilities - 1e-4).mean() > 0.8
+    assert np.mean(wide.scores[:, 0] >= greedy.log_probabilities - 1e-4) > 0.8
 
 
 def test_neighbours_and_padding_change_no_translation(parts, source_ids):
@@ -160,7 +160,7 @@ def test_translations_come_in_the_order_of_the_sentences(parts):
     sentences[5] = ""
     translations, scores = translate(network, preprocessor, sentences)
     assert len(translations) == len(sentences) and scores.shape == (72,) and np.isfinite(scores).all()
-    for index in (0, 1, 5, 70, 71):
+    for index in (5, 70):
         (alone,), score = translate(network, preprocessor, [sentences[index]])
         assert alone == translations[index]
         np.testing.assert_allclose(score, scores[index], rtol=1e-4)
