@@ -43,7 +43,9 @@ def test_a_batch_is_what_teacher_forcing_needs():
         assert shape in batches.shapes and labels.shape[0] == batches.batch_sizes[batches.shapes.index(shape)]
         labels, read, weights = (each.numpy() for each in (labels, inputs["target_inputs"], weights))
         assert (read[:, 0] == START_ID).all()
-        np.testing.assert_array_equal(read[:, 1:] * weights[:, 1:], (labels * (labels != END_ID))[:, :-1] * weights[:, 1:])
+        np.testing.assert_array_equal(
+            read[:, 1:] * weights[:, 1:], (labels * (labels != END_ID))[:, :-1] * weights[:, 1:]
+        )
         np.testing.assert_array_equal(weights, labels != PAD_ID)
         np.testing.assert_array_equal(read != PAD_ID, labels != PAD_ID)
         assert set(rows_of((inputs, tf.constant(labels), tf.constant(weights)))) <= pairs
@@ -153,7 +155,9 @@ def test_long_pairs_are_left_out_of_the_training_and_cut_in_the_evaluation():
     data, left_out = make_training_data(pairs, preprocessor, config)
     assert left_out == (longest > 8).sum() > 0
     assert max(map(max, data.shapes)) == 8
-    rows = [pair for batch in make_evaluation_data(pairs, preprocessor, 64).evaluation_dataset() for pair in rows_of(batch)]
+    rows = [
+        pair for batch in make_evaluation_data(pairs, preprocessor, 64).evaluation_dataset() for pair in rows_of(batch)
+    ]
     rows = [pair for pair in rows if pair[1]]
     assert len(rows) == 60
     assert sorted(len(one) for one, _ in rows) == sorted(np.minimum(source, 8))

@@ -38,7 +38,10 @@ def test_padding_and_what_stands_there_count_nothing(values):
     labels, logits, weights = values
     loss = SmoothedCrossEntropy(0.1)
     padding = np.zeros((BATCH, 5), np.float32)
-    more = [np.concatenate([labels, padding.astype(np.int32)], 1), np.concatenate([logits, np.ones((BATCH, 5, VOCABULARY))], 1)]
+    more = [
+        np.concatenate([labels, padding.astype(np.int32)], 1),
+        np.concatenate([logits, np.ones((BATCH, 5, VOCABULARY))], 1),
+    ]
     found = loss(*more, np.concatenate([weights, padding], 1))
     np.testing.assert_allclose(found, loss(labels, logits, weights), rtol=1e-6)
     assert np.isfinite(loss(labels, logits, 0 * weights))

@@ -66,7 +66,8 @@ def test_each_dropout_acts_in_training_alone(shared):
 
 def test_tied_vectors_are_fewer(shared):
     counts = {
-        tied: build_model(make_config(model={"tied": tied}), shared).count_params() for tied in ("none", "decoder", "all")
+        tied: build_model(make_config(model={"tied": tied}), shared).count_params()
+        for tied in ("none", "decoder", "all")
     }
     vectors = shared.target_size * 8
     assert counts["none"] == counts["decoder"] + vectors == counts["all"] + 2 * vectors

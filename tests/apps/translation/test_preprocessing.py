@@ -18,7 +18,15 @@ from tests.apps.translation.small_model import make_config, make_pairs, make_pre
 
 MADE = make_pairs(40)
 # Sentences of many kinds of letters and signs, so that all of them are in the vocabulary.
-KINDS = ("Ça va, l'été?", "€ 12.50 — it's “fine”!", "שלום עולם", "日本語です。", "a🎬b", "p/k", "x_y <s> </s> <pad> <unk> <0x41>")
+KINDS = (
+    "Ça va, l'été?",
+    "€ 12.50 — it's “fine”!",
+    "שלום עולם",
+    "日本語です。",
+    "a🎬b",
+    "p/k",
+    "x_y <s> </s> <pad> <unk> <0x41>",
+)
 PAIRS = SentencePairs.from_lists([*MADE.sources, *KINDS], [*MADE.targets, *KINDS], "made pairs")
 UNITS = ("bpe", "unigram", "word", "character")
 
@@ -252,7 +260,9 @@ def test_a_vocabulary_too_small_for_the_characters_says_how_large_it_must_be(uni
     if unit in ("word", "character"):  # the rest are unknown then
         assert make_preprocessor(make_config(unit=unit, vocabulary_size=32), pairs).source_size <= 32
         return
-    with pytest.raises(UserError, match=r"vocabulary_size is 32, but my\.tsv has more characters .* set --pre\S+ (\d+)"):
+    with pytest.raises(
+        UserError, match=r"vocabulary_size is 32, but my\.tsv has more characters .* set --pre\S+ (\d+)"
+    ):
         make_preprocessor(make_config(unit=unit, vocabulary_size=32), pairs)
 
 

@@ -25,7 +25,8 @@ def served():
 
 def ask(served, endpoint, texts, *more):
     answer = served[2][endpoint](
-        tf.constant(texts, tf.string), *(tf.constant(values, kind) for values, kind in zip(more, (tf.int32, tf.float32)))
+        tf.constant(texts, tf.string),
+        *(tf.constant(values, kind) for values, kind in zip(more, (tf.int32, tf.float32))),
     )
     return {name: value.numpy() for name, value in answer.items()}
 
@@ -100,7 +101,7 @@ def test_attention_stands_beside_its_tokens(served):
 def test_no_texts_give_no_answers_and_odd_ones_some(served, endpoint):
     more = ([], []) if endpoint == "beam" else ()
     assert all(len(value) == 0 for value in ask(served, endpoint, [], *more).values())
-    odd = [b"\xff\xfe", "</s> <s> <pad>".encode(), "\x00\u2028".encode(), "שלום 🎬".encode(), b"one"]
+    odd = [b"\xff\xfe", b"</s> <s> <pad>", "\x00\u2028".encode(), "שלום 🎬".encode(), b"one"]
     more = ([2] * 5, [1.0] * 5) if endpoint == "beam" else ()
     for value in ask(served, endpoint, odd, *more).values():
         assert len(value) == 5 and (value.dtype == object or np.isfinite(value).all())

@@ -45,7 +45,7 @@ def whole(tmp_path_factory):
 
 def test_a_training_that_was_stopped_goes_on_to_the_same_weights(whole, tmp_path, monkeypatch):
     """Dropout, the order of the pairs and the share of scheduled sampling go on, too."""
-    original, seen = Bookkeeping.on_train_batch_end, []
+    original, seen = Bookkeeping.on_train_batch_begin, []
 
     def stopped(self, batch, logs=None):
         seen.append(batch)
@@ -53,7 +53,7 @@ def test_a_training_that_was_stopped_goes_on_to_the_same_weights(whole, tmp_path
             os.kill(os.getpid(), signal.SIGINT)
         original(self, batch, logs)
 
-    monkeypatch.setattr(Bookkeeping, "on_train_batch_end", stopped)
+    monkeypatch.setattr(Bookkeeping, "on_train_batch_begin", stopped)
     with pytest.raises(KeyboardInterrupt, match=r"step \d+ is saved"):
         trained(tmp_path, scheduled_sampling=0.5)
     left = len(seen)

@@ -170,7 +170,9 @@ def test_translations_come_in_the_order_of_the_sentences(parts):
 def test_teacher_forcing_is_measured_by_token(parts):
     network, preprocessor, _ = parts
     pairs = make_pairs(30, seed=3, most=6)
-    source, target = (side.to_tensor() for side in (preprocessor.source_ids(pairs.sources), preprocessor.target_ids(pairs.targets)))
+    source, target = (
+        side.to_tensor() for side in (preprocessor.source_ids(pairs.sources), preprocessor.target_ids(pairs.targets))
+    )
     total, lengths = log_probabilities(network, source, target.numpy())
     logits = network({"source_ids": source, "target_inputs": forced(target)}).numpy()
     right = ((logits.argmax(-1) == target.numpy()) & (target.numpy() != PAD_ID)).sum()
