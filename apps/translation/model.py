@@ -72,7 +72,8 @@ def build_model(config: Config, preprocessor: Preprocessor, steps: int = 1) -> k
         vectors = target_dropout(target_embedding(tokens))
         outputs = decoder(vectors, memory, initial_state=first_state, memory_mask=real)
         outputs = keras.layers.concatenate([outputs, vectors])
-        return target_embedding(output_dropout(readout(outputs)), reverse=True)
+        # They are float32; under mixed precision Keras only says otherwise of them.
+        return keras.ops.cast(target_embedding(output_dropout(readout(outputs)), reverse=True), "float32")
 
     logits = logits_after(target_inputs)
     if config.train.scheduled_sampling:

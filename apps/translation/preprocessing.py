@@ -144,7 +144,9 @@ class Preprocessor(tf.Module):
         return too_many | (self.source_ids(texts).row_lengths() > self.config.max_length)
 
     def __call__(self, texts):
-        return {"source_ids": self.cut(self.source_ids(texts)).to_tensor(PAD_ID)}
+        source_ids = self.cut(self.source_ids(texts)).to_tensor(PAD_ID)
+        missing = 1 - tf.minimum(tf.shape(source_ids)[1], 1)  # a step without sentences, or no layer could run
+        return {"source_ids": tf.pad(source_ids, [[0, 0], [0, missing]])}
 
     def invert(self, ids):
         """Token numbers of the target to sentences: int32 `[batch, time]`, all behind `END_ID` ignored, to tf.string `[batch]`."""

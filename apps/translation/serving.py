@@ -92,7 +92,8 @@ def endpoints(model, preprocessor):
     def attention(text):
         source_ids = preprocessor(text)["source_ids"]
         ids, _ = translator.best(source_ids)
-        ids = ids[:, : tf.reduce_max(tf.reduce_sum(tf.cast(ids != 0, tf.int32), axis=1))]
+        lengths = tf.reduce_sum(tf.cast(ids != 0, tf.int32), axis=1)
+        ids = ids[:, : tf.reduce_max(tf.concat([lengths, [1]], axis=0))]
         return {
             "translation": preprocessor.invert(ids),
             "source_tokens": tf.where(source_ids != 0, preprocessor.source_tokens(source_ids), ""),

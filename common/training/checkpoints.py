@@ -198,7 +198,7 @@ def _write_arrays(path: Path, groups: dict[str, list[Any]]) -> None:
     arrays = {}
     for group, values in groups.items():
         for index, value in enumerate(values):
-            array = value if isinstance(value, np.ndarray) else value.numpy()
+            array = np.asarray(value.numpy() if isinstance(value, keras.Variable) else value)
             # The file format knows no bfloat16, and float32 holds every bfloat16 exactly.
             arrays[f"{group}/{index}"] = array.astype("float32") if array.dtype.name == "bfloat16" else array
     np.savez(path, **arrays)

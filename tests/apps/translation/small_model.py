@@ -1,5 +1,6 @@
 """Pairs, a preprocessor and a network of a few units, for the tests of this folder."""
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -39,6 +40,7 @@ def make_preprocessor(config, pairs=None):
 
 def make_network(config, preprocessor, scale=0.6):
     """A network whose weights are all different, and large enough that it says something."""
+    keras.utils.set_random_seed(0)
     network = build_model(config, preprocessor)
     random = np.random.default_rng(0)
     network.set_weights([weight + random.normal(scale=scale, size=weight.shape) for weight in network.get_weights()])

@@ -54,7 +54,7 @@ def test_a_line_for_each_sentence_in_their_order(ask, model):
     texts = [f"{word} " * count for count in range(1, 5) for word in ("one", "two", "nine")] * 6  # 72: two batches
     out, err = ask(*texts)
     expected = [answer["translation"] for answer in answers(model, texts)]
-    assert out.splitlines() == expected and not err and len(set(expected)) > 4
+    assert out.splitlines() == expected and not err and len(set(expected)) > 2
     for index in (0, 63, 64, 71):
         (alone,) = answers(model, [texts[index]])
         assert alone["translation"] == expected[index]
