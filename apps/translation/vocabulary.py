@@ -16,8 +16,6 @@ from common.errors import UserError
 PAD_ID, UNKNOWN_ID, START_ID, END_ID = range(4)
 # With a piece for each of the 256 bytes no character is unknown; a vocabulary must be large enough to spare them.
 BYTES_FROM = 2_000
-# SentencePiece reads no longer line than this, in bytes; what is longer cannot be learned from.
-_LONGEST_SENTENCE = 16_384
 _MOST_SENTENCES = 1_000_000  # to learn a vocabulary from; more would only take time
 
 
@@ -39,7 +37,8 @@ def learn_vocabulary(sentences: Iterable[str], settings: PreprocessingConfig, or
         Kudo and Richardson 2018, arXiv:1808.06226; byte pairs: Sennrich et al. 2016, arXiv:1508.07909; unigrams: Kudo 2018,
         arXiv:1804.10959.
     """
-    sentences = [sentence for sentence in sentences if sentence.strip()]
+    # To SentencePiece its own sign of a space is one.
+    sentences = [sentence for sentence in sentences if sentence.replace("▁", " ").strip()]
     if not sentences:
         raise UserError(f"{origin} has no sentence with a letter in it; give sentences to learn from")
     size = settings.vocabulary_size
@@ -83,7 +82,7 @@ def _train(sentences, settings, size):
             normalization_rule_tsv=rule.name,
             input_sentence_size=_MOST_SENTENCES,
             shuffle_input_sentence=True,
-            max_sentence_length=_LONGEST_SENTENCE,
+            max_sentence_length=max(len(sentence.encode()) for sentence in sentences),
             split_digits=True,  # or each number would be a piece of its own, and new ones strange
             num_threads=1,  # with more the pieces depend on their timing
             minloglevel=2,

@@ -145,7 +145,7 @@ def test_another_split_leaves_the_test_result_alone(setting):
 def test_text_of_tokens_is_counted_by_its_tokens(setting):
     config = Config(data={"tokenized": True})
     result = evaluate(**setting.arguments(config=config))
-    answers = setting.translate(None, None, setting.splits.test.sources, None)[0]
+    answers = setting.translate(None, None, setting.splits.test.sources)[0]
     expected = translation_metrics(answers, setting.splits.test.targets, tokenized=True)
     assert {name: result["metrics"][name] for name in METRICS} == expected
     assert "tok:none" in result["signatures"]["bleu"] and result["by_source_length"]["unit"] == "tokens"

@@ -247,7 +247,7 @@ def test_one_pair_is_enough_to_learn_from(unit):
 
 @pytest.mark.parametrize("shared", [True, False])
 def test_nothing_to_learn_from_is_one_sentence(shared):
-    for texts in ([], ["", " \t"]):
+    for texts in ([], ["", " \t"], ["▁ ▁"]):
         pairs = SentencePairs.from_lists(texts, texts, "my.tsv")
         with pytest.raises(UserError, match=r"my\.tsv has no sentence with a letter in it"):
             make_preprocessor(make_config(shared=shared), pairs)
