@@ -16,6 +16,10 @@ from common.errors import UserError
 PAD_ID, UNKNOWN_ID, START_ID, END_ID = range(4)
 # With a piece for each of the 256 bytes no character is unknown; a vocabulary must be large enough to spare them.
 BYTES_FROM = 2_000
+_LEAST_LINE = 10  # bytes that SentencePiece must be told a line may have
+_LONGEST_WORD = (
+    1_900  # characters; with a word of more than about 8,000 bytes SentencePiece does not read what it wrote
+)
 _MOST_SENTENCES = 1_000_000  # to learn a vocabulary from; more would only take time
 
 
@@ -37,6 +41,8 @@ def learn_vocabulary(sentences: Iterable[str], settings: PreprocessingConfig, or
         Kudo and Richardson 2018, arXiv:1808.06226; byte pairs: Sennrich et al. 2016, arXiv:1508.07909; unigrams: Kudo 2018,
         arXiv:1804.10959.
     """
+    if settings.unit == "word":
+        sentences = [" ".join(word for word in each.split() if len(word) <= _LONGEST_WORD) for each in sentences]
     # To SentencePiece its own sign of a space is one.
     sentences = [sentence for sentence in sentences if sentence.replace("▁", " ").strip()]
     if not sentences:
@@ -82,7 +88,7 @@ def _train(sentences, settings, size):
             normalization_rule_tsv=rule.name,
             input_sentence_size=_MOST_SENTENCES,
             shuffle_input_sentence=True,
-            max_sentence_length=max(len(sentence.encode()) for sentence in sentences),
+            max_sentence_length=max(_LEAST_LINE, *(len(sentence.encode()) for sentence in sentences)),
             split_digits=True,  # or each number would be a piece of its own, and new ones strange
             num_threads=1,  # with more the pieces depend on their timing
             minloglevel=2,
