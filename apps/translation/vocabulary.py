@@ -17,9 +17,8 @@ PAD_ID, UNKNOWN_ID, START_ID, END_ID = range(4)
 # With a piece for each of the 256 bytes no character is unknown; a vocabulary must be large enough to spare them.
 BYTES_FROM = 2_000
 _LEAST_LINE = 10  # bytes that SentencePiece must be told a line may have
-_LONGEST_WORD = (
-    1_900  # characters; with a word of more than about 8,000 bytes SentencePiece does not read what it wrote
-)
+# Characters; what it wrote SentencePiece does not read again with a word of more than about 8,000 bytes.
+_LONGEST_WORD = 1_900
 _MOST_SENTENCES = 1_000_000  # to learn a vocabulary from; more would only take time
 
 
@@ -35,7 +34,7 @@ def learn_vocabulary(sentences: Iterable[str], settings: PreprocessingConfig, or
         The model of SentencePiece, serialised, with the tokens padding 0, unknown 1, start 2 and end 3.
 
     Raises:
-        UserError: if no sentence has a character.
+        UserError: if no sentence has a character, or they have more characters than the vocabulary has room for.
 
     Reference:
         Kudo and Richardson 2018, arXiv:1808.06226; byte pairs: Sennrich et al. 2016, arXiv:1508.07909; unigrams: Kudo 2018,

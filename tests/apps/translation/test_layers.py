@@ -114,7 +114,7 @@ def test_the_layer_comes_back_from_its_settings():
 
 
 def test_a_step_of_training_with_it_is_compiled():
-    config = make_config(train={"scheduled_sampling": 1.0})
+    config = make_config({"cell": "simple_rnn", "form": "bahdanau"}, {"scheduled_sampling": 1.0})
     preprocessor = make_preprocessor(config)
     network = build_model(config, preprocessor, steps=2)
     network.compile(keras.optimizers.Adam(1e-2), SmoothedCrossEntropy(0.1), jit_compile=True)

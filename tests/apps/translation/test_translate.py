@@ -160,10 +160,10 @@ def test_translations_come_in_the_order_of_the_sentences(parts):
     sentences[5] = ""
     translations, scores = translate(network, preprocessor, sentences)
     assert len(translations) == len(sentences) and scores.shape == (72,) and np.isfinite(scores).all()
-    for index in (5, 70):
-        (alone,), score = translate(network, preprocessor, [sentences[index]])
-        assert alone == translations[index]
-        np.testing.assert_allclose(score, scores[index], rtol=1e-4)
+    asked = [70, 5, 0]
+    again, scores_again = translate(network, preprocessor, [sentences[index] for index in asked])
+    assert again == [translations[index] for index in asked]
+    np.testing.assert_allclose(scores_again, scores[asked], rtol=1e-4)
     assert translate(network, preprocessor, [])[0] == []
 
 
