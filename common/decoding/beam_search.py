@@ -1,5 +1,6 @@
 """Beam search with two pools: hypotheses that go on, and those that have ended."""
 
+import numbers
 from typing import Any, NamedTuple
 
 import keras
@@ -98,6 +99,8 @@ def beam_search(
     """
     name = "beam_search"
     check_lengths(name, end_id, max_length, min_length)
+    if isinstance(width, numbers.Integral):
+        width = int(width)
     if isinstance(width, int) and width < 1:
         raise ValueError(f"{name}: width must be at least 1, got {width!r}")
     if isinstance(length_penalty, (int, float)) and length_penalty < 0:

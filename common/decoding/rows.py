@@ -19,7 +19,7 @@ def check_lengths(name, end_id, max_length, min_length):
     if not 0 <= min_length <= max_length:
         raise ValueError(f"{name}: min_length must be from 0 to max_length {max_length}, got {min_length!r}")
     if end_id is not None and (not isinstance(end_id, int) or end_id < 0):
-        raise ValueError(f"{name}: end_id must be a token or None, got {end_id!r}")
+        raise ValueError(f"{name}: end_id must be an int, 0 or more, or None, got {end_id!r}")
 
 
 def check_first_ids(name, first_ids):

@@ -7,10 +7,10 @@ from keras import ops
 from common.decoding.greedy import Decoded, decode, greedy
 from common.decoding.largest import largest, pick
 from common.decoding.random import uniform
-from common.decoding.rows import is_possible
+from common.decoding.rows import check_lengths, is_possible
 
 # Tokens in which the share of `top_p` is looked for first.
-HEAD = 128
+HEAD = 256
 # Weights that are summed up one by one.
 FEW = 256
 
@@ -68,8 +68,12 @@ def sample(
     if len(seeds.shape) != 1:
         raise ValueError(f"sample: seeds must be of shape [batch], got {tuple(seeds.shape)}")
 
+    check_lengths("sample", end_id, max_length, min_length)
+    # Of all steps at once, outside of the loop: a hash is a hundred small operations.
+    random = uniform(seeds[:, None], ops.arange(max_length, dtype="int32"))  # [batch, max_length]
+
     def draw(logits, position):
-        return _draw(logits, uniform(seeds, position)[:, None], temperature, top_k, top_p, min_p)
+        return _draw(logits, ops.take(random, position, axis=1)[:, None], temperature, top_k, top_p, min_p)
 
     return decode("sample", draw, step, state, first_ids, max_length=max_length, pad_id=pad_id, **constraints)
 
