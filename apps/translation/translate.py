@@ -20,7 +20,6 @@ from common.layers import AttentionRNN
 BATCH = 64  # sentences at once
 LENGTHS = 16  # sources are padded to multiples of it, so that few lengths are compiled where they are
 BATCH_TOKENS = 2_048  # at once, of references
-WIDEST_BEAM = 64
 
 
 class Translator:
