@@ -11,6 +11,7 @@ import tensorflow as tf
 from keras import ops
 
 from apps.translation.batches import make_evaluation_data
+from apps.translation.losses import SmoothedCrossEntropy, token_metrics
 from apps.translation.pairs import SentencePairs
 from apps.translation.steps import StepwiseDecoder
 from apps.translation.vocabulary import END_ID, PAD_ID, START_ID, UNKNOWN_ID
@@ -140,13 +141,13 @@ def teacher_forced(network: keras.Model, preprocessor, pairs: SentencePairs) -> 
     """How well each token of the reference is foreseen from the true ones before it: `token_accuracy` and `perplexity`."""
     network = keras.Model(network.input, network.output)  # the caller's stays as it was compiled
     network.compile(
-        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction="mean_with_sample_weight"),
-        weighted_metrics=[keras.metrics.SparseCategoricalAccuracy(name="token_accuracy")],
+        loss=SmoothedCrossEntropy(),
+        weighted_metrics=token_metrics(),
         jit_compile=False,  # run once, which compiling takes longer than
     )
     data = make_evaluation_data(pairs, preprocessor, BATCH_TOKENS).evaluation_dataset()
     found = network.evaluate(data, verbose=0, return_dict=True)
-    return {"token_accuracy": found["token_accuracy"], "perplexity": math.exp(min(found["loss"], 700.0))}
+    return {"token_accuracy": found["token_accuracy"], "perplexity": math.exp(min(found["log_loss"], 700.0))}
 
 
 def attention_of(network: keras.Model, preprocessor, sentence: str) -> tuple[list[str], list[str], np.ndarray]:
