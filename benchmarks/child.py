@@ -1,6 +1,7 @@
 """Runs a command as a person would, in a process of its own, and measures the whole of it."""
 
 import os
+import re
 import subprocess
 import sys
 import time
@@ -56,3 +57,9 @@ def run(command: Sequence[str], echo: bool = True) -> Finished:
 def application(*words: str, app: str = "sentiment") -> list[str]:
     """The command `python -m apps.<app> ...` with the Python that runs this program."""
     return [sys.executable, "-m", f"apps.{app}", *words]
+
+
+def padding_waste(output: str) -> float | None:
+    """Share of padded steps among all, 0 to 1, as a training printed it."""
+    found = re.search(r"^ +padding +([\d.]+)%", output, re.MULTILINE)
+    return float(found[1]) / 100 if found else None

@@ -3,7 +3,8 @@
 Runs the command of that target in a process of its own, into a folder that is removed afterwards. The bundled data are
 prepared in the first run in this clone; run twice, or read `data` apart. `start of training to done` is all but `data` and
 `adapt`: compiling, fitting, evaluating beside the baselines, exporting and verifying the export. The JSON file is
-`benchmarks/results/default_training.json`, with `--app forecasting` `forecasting_training.json`.
+`benchmarks/results/default_training.json`, with `--app forecasting` `forecasting_training.json`, with `--app translation`
+`translation_training.json`.
 """
 
 import json
@@ -17,7 +18,7 @@ from benchmarks import child, results
 
 STAGES = ("data", "adapt", "train", "evaluate", "export")
 # Application to the name of its results.
-APPS = {"sentiment": "default_training", "forecasting": "forecasting_training"}
+APPS = {"sentiment": "default_training", "forecasting": "forecasting_training", "translation": "translation_training"}
 
 
 def main() -> int:
@@ -45,7 +46,8 @@ def main() -> int:
         "parameters": metrics["parameters"],
         "peak_gib": finished.peak_bytes / 2**30,
     }
-    quality, lines = {"sentiment": of_sentiment, "forecasting": of_forecasting}[arguments.app](metrics, finished.output)
+    readers = {"sentiment": of_sentiment, "forecasting": of_forecasting, "translation": of_translation}
+    quality, lines = readers[arguments.app](metrics, finished.output)
     print()
     results.print_table(
         ["default training", "measured"],
@@ -70,14 +72,13 @@ def of_sentiment(metrics: dict[str, Any], output: str) -> tuple[dict[str, Any], 
         metrics: content of `metrics.json`.
         output: what the training printed.
     """
-    padding = re.search(r"^ +padding +([\d.]+)%", output, re.MULTILINE)
     lengths = re.search(r"^ +lengths +([\d, ]+) tokens", output, re.MULTILINE)
     row = {
         "accuracy": metrics["metrics"]["accuracy"],
         "accuracy_interval_95": metrics["intervals"]["accuracy"],
         "examples": metrics["examples"],
         "nbsvm_accuracy": metrics["baselines"]["nbsvm"]["accuracy"],
-        "padding_waste": float(padding[1]) / 100 if padding else None,
+        "padding_waste": child.padding_waste(output),
         "compiled_lengths": len(lengths[1].split(",")) if lengths else None,
     }
     return row, [
@@ -111,6 +112,29 @@ def of_forecasting(metrics: dict[str, Any], output: str) -> tuple[dict[str, Any]
         ["  share under the linear map", row["under_linear"]],
         ["  in so many test windows", row["windows"]],
         ["share of the truth in the 80 % interval", row["coverage_80"]],
+    ]
+
+
+def of_translation(metrics: dict[str, Any], output: str) -> tuple[dict[str, Any], list[list[Any]]]:
+    """How many translations are exactly right, beside the baseline, and the cost of them; arguments as above."""
+    values, memory = metrics["metrics"], metrics["baselines"]["translation_memory"]
+    row = {
+        **{name: values[name] for name in ("exact_match", "bleu", "chrf", "perplexity")},
+        "translation_memory": {name: memory[name] for name in ("exact_match", "bleu", "chrf")},
+        "examples": metrics["examples"],
+        "translate_seconds": metrics["seconds"]["translate"],
+        "padding_waste": child.padding_waste(output),
+    }
+    return row, [
+        ["translations that are exactly right", row["exact_match"]],
+        ["  of so many test sentences", row["examples"]],
+        ["  of a translation memory", memory["exact_match"]],
+        ["bleu", row["bleu"]],
+        ["chrf", row["chrf"]],
+        ["  of a translation memory", memory["chrf"]],
+        ["perplexity", row["perplexity"]],
+        ["translating the test sentences, s", row["translate_seconds"]],
+        ["padded steps / steps", row["padding_waste"]],
     ]
 
 

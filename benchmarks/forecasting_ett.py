@@ -10,7 +10,6 @@ After each run the JSON file is written; a benchmark that was interrupted goes o
 same data, preset and settings. Results of other presets and settings stay in the file.
 """
 
-import hashlib
 import json
 import statistics
 import sys
@@ -20,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import child, results
+from benchmarks.measured_runs import MeasuredRuns
 
 HORIZONS = (96, 192, 336, 720)
 TRAIN_ROWS, VALIDATION_ROWS, TEST_ROWS = 8640, 2880, 2880
@@ -44,52 +44,18 @@ def main() -> int:
     if not arguments.data.is_file():
         parser.error(f"there is no file {arguments.data}")
 
-    measured = Measured(arguments.output, arguments.data, arguments.preset, settings)
+    measured = MeasuredRuns("forecasting_ett", arguments.output, [arguments.data], arguments.preset, settings)
     if arguments.again:
         measured.runs.clear()
     for horizon in arguments.horizons:
         for seed in arguments.seeds:
-            if measured.find(horizon, seed):
+            if measured.find(horizon=horizon, seed=seed):
                 print(f"horizon {horizon}, seed {seed}: measured before")
                 continue
             measured.runs.append(measure(arguments.data, arguments.preset, horizon, seed, settings))
             measured.save()
-    show([measured.find(horizon, seed) for horizon in arguments.horizons for seed in arguments.seeds])
+    show([measured.find(horizon=horizon, seed=seed) for horizon in arguments.horizons for seed in arguments.seeds])
     return 0
-
-
-class Measured:
-    """The finished runs of one preset and its settings, among those of others in a JSON file.
-
-    Args:
-        output: the file; it need not exist.
-        data: the table; runs on another table are not continued.
-        preset: of the application.
-        settings: words of its command line.
-
-    Attributes:
-        runs: what `measure` returned, one for each horizon and seed.
-    """
-
-    def __init__(self, output: Path, data: Path, preset: str, settings: Sequence[str]):
-        self._output = output
-        self._others = json.loads(output.read_text(encoding="utf-8"))["measured"] if output.exists() else []
-        self._which = {
-            "preset": preset,
-            "settings": list(settings),
-            "data_sha256": hashlib.sha256(data.read_bytes()).hexdigest(),
-        }
-        same = [each for each in self._others if {key: each[key] for key in self._which} == self._which]
-        self._others = [each for each in self._others if each not in same]
-        self.runs: list[dict[str, Any]] = same[0]["runs"] if same else []
-
-    def find(self, horizon: int, seed: int) -> dict[str, Any] | None:
-        """The run of a horizon and a seed, if it is done."""
-        return next((run for run in self.runs if (run["horizon"], run["seed"]) == (horizon, seed)), None)
-
-    def save(self) -> None:
-        measured = [*self._others, {**self._which, "runs": self.runs}]
-        results.save(self._output, {"benchmark": "forecasting_ett", "measured": measured})
 
 
 def measure(data: Path, preset: str, horizon: int, seed: int, settings: Sequence[str]) -> dict[str, Any]:

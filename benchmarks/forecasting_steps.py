@@ -27,12 +27,13 @@ def random_walk(rows: int, columns: int, times: bool = False) -> SeriesSet:
 
 
 def configured(look_back: int, horizon: int, units: int, batch: int) -> Config:
-    """The application's defaults but for the sizes and the loss, which is that of the paper's network."""
+    """The application's defaults but for the sizes; network and loss are those of the paper, without the linear highway."""
     settings = {
         "model.look_back": look_back,
         "model.horizon": horizon,
         "model.units": units,
         "model.output": "point",
+        "model.highway": False,
         "train.batch_size": batch,
         # So that a step does not depend on how many there will be.
         "train.schedule": "constant",

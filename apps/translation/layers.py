@@ -1,4 +1,4 @@
-"""Layers that translation alone needs."""
+"""The layer that translation alone needs."""
 
 import keras
 from keras import ops
@@ -56,32 +56,3 @@ class ScheduledSampling(keras.layers.Layer):
 
     def get_config(self):
         return {**super().get_config(), "fraction": self.fraction, "steps": self.steps, "seed": self.seed}
-
-
-class SmoothedCrossEntropy(keras.losses.Loss):
-    """Cross-entropy against a target that gives a share of its probability to all tokens alike.
-
-    Args:
-        label_smoothing: that share, 0 to 1.
-
-    Call arguments:
-        labels: int32 `[batch, time]`.
-        logits: float `[batch, time, vocabulary]`.
-        sample_weight: float `[batch, time]`, 0 for padding. The loss is the weighted mean over all tokens.
-
-    Reference:
-        Szegedy et al. 2016, arXiv:1512.00567.
-    """
-
-    def __init__(self, label_smoothing=0.0, name="smoothed_cross_entropy"):
-        super().__init__(name=name, reduction="mean_with_sample_weight")
-        self.label_smoothing = label_smoothing
-
-    def call(self, labels, logits):
-        logits = ops.cast(logits, "float32")
-        normalizer = ops.logsumexp(logits, axis=-1)
-        chosen = ops.squeeze(ops.take_along_axis(logits, ops.cast(labels, "int32")[..., None], axis=-1), axis=-1)
-        if not self.label_smoothing:
-            return normalizer - chosen
-        mean = ops.mean(logits, axis=-1)
-        return normalizer - (1 - self.label_smoothing) * chosen - self.label_smoothing * mean

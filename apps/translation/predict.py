@@ -7,10 +7,10 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from apps.translation.config import WIDEST_BEAM
 from common.cli_options import Flag, whole_number
 from common.errors import UserError
 
-WIDEST_BEAM = 64
 BATCH = 64  # sentences at once
 
 

@@ -5,7 +5,8 @@ TensorFlow operations, and those of tensorflow-text, which TensorFlow Serving ha
 
 import tensorflow as tf
 
-from apps.translation.translate import WIDEST_BEAM, Translator
+from apps.translation.config import WIDEST_BEAM
+from apps.translation.translate import Translator
 from common.text_questions import text_questions
 
 # Sentences that an export is tried with, the first one short: long, empty, not ASCII.

@@ -4,7 +4,7 @@ import keras
 
 from apps.translation.batches import make_evaluation_data, make_training_data
 from apps.translation.config import Config
-from apps.translation.layers import SmoothedCrossEntropy
+from apps.translation.losses import SmoothedCrossEntropy, token_metrics
 from apps.translation.model import build_model
 from apps.translation.pairs import Splits
 from apps.translation.preprocessing import Preprocessor
@@ -68,10 +68,7 @@ def train(config: Config, run: Run, splits: Splits, preprocessor: Preprocessor, 
     network.compile(
         optimizer=make_optimizer(config.train, steps),
         loss=SmoothedCrossEntropy(config.train.label_smoothing),
-        weighted_metrics=[
-            keras.metrics.SparseCategoricalAccuracy(name="token_accuracy"),
-            keras.metrics.SparseCategoricalCrossentropy(name="log_loss", from_logits=True),
-        ],
+        weighted_metrics=token_metrics(),
         jit_compile=config.train.jit_compile,
     )
     require_jit_compile(network, config.train.jit_compile)

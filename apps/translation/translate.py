@@ -8,21 +8,23 @@ from collections.abc import Sequence
 import keras
 import numpy as np
 import tensorflow as tf
+from keras import ops
 
 from apps.translation.batches import make_evaluation_data
+from apps.translation.losses import SmoothedCrossEntropy, token_metrics
 from apps.translation.pairs import SentencePairs
 from apps.translation.steps import StepwiseDecoder
 from apps.translation.vocabulary import END_ID, PAD_ID, START_ID, UNKNOWN_ID
-from common.decoding import Beams, Decoded, beam_search, coverage_penalty, greedy
+from common.decoding import Beams, Decoded, beam_search, coverage_penalty, greedy, repeat_rows
 from common.layers import AttentionRNN
 
 BATCH = 64  # sentences at once
+LENGTHS = 16  # sources are padded to multiples of it, so that few lengths are compiled where they are
 BATCH_TOKENS = 2_048  # at once, of references
-WIDEST_BEAM = 64
 
 
 class Translator:
-    """Translates batches of sentences; TensorFlow operations alone.
+    """Translates token numbers; for evaluation on any backend, and inside the SavedModel.
 
     Args:
         network: as `train` returns it.
@@ -30,30 +32,30 @@ class Translator:
     """
 
     def __init__(self, network: keras.Model, preprocessor):
-        self.preprocessor = preprocessor
+        self.decoding = preprocessor.decoding
         self.decoder = StepwiseDecoder(network)
         never = [PAD_ID, UNKNOWN_ID, START_ID]
         self._options = {
             "end_id": END_ID,
             "pad_id": PAD_ID,
             "max_length": preprocessor.config.max_length,
-            "forbidden": tf.constant(np.isin(np.arange(preprocessor.target_size), never)),
+            "forbidden": np.isin(np.arange(preprocessor.target_size), never),
         }
         self._looking = AttentionRNN(
             self.decoder.cell, return_sequences=True, return_attention=True, name="decoder_and_attention"
         )
 
-    def greedy(self, source_ids: tf.Tensor) -> Decoded:
+    def greedy(self, source_ids) -> Decoded:
         """The most likely token at each step: int32 `[batch, time]` to `ids` `[batch, max_length]` and what goes with them."""
         step, state = self.decoder.start(source_ids)
-        return greedy(step, state, self._first(source_ids), **self._options)
+        return greedy(step, state, _first(source_ids), **self._options)
 
     def beam_search(self, source_ids, width, length_penalty, widths=None) -> Beams:
         """The best translations, best first.
 
         Args:
             source_ids: int32 `[batch, time]`.
-            width: candidates kept at each step, int or int32 scalar.
+            width: candidates kept at each step, int; on TensorFlow also an int32 scalar.
             length_penalty: float, or float32 `[batch]`.
             widths: int32 `[batch]`, how many of them a row has; None = all.
 
@@ -61,9 +63,9 @@ class Translator:
             `ids` int32 `[batch, width, max_length]`, `scores` float32 `[batch, width]` and what else `beam_search` finds.
         """
         step, state = self.decoder.start(source_ids, width)
-        beta, state_penalty = self.preprocessor.decoding.coverage_penalty, None
+        beta, state_penalty = self.decoding.coverage_penalty, None
         if beta:
-            real = tf.repeat(tf.not_equal(source_ids, PAD_ID), width, axis=0)
+            real = repeat_rows(ops.not_equal(source_ids, PAD_ID), width)
 
             def state_penalty(state):
                 return coverage_penalty(state["attention_sum"], real, beta)
@@ -71,7 +73,7 @@ class Translator:
         return beam_search(
             step,
             state,
-            self._first(source_ids),
+            _first(source_ids),
             width=width,
             widths=widths,
             length_penalty=length_penalty,
@@ -79,26 +81,36 @@ class Translator:
             **self._options,
         )
 
-    def best(self, source_ids: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    def best(self, source_ids):
         """The best translation as the settings say: ids int32 `[batch, max_length]` and score float32 `[batch]`."""
-        decoding = self.preprocessor.decoding
-        found = self.beam_search(source_ids, decoding.beam_width, decoding.length_penalty)
+        found = self.beam_search(source_ids, self.decoding.beam_width, self.decoding.length_penalty)
         return found.ids[:, 0], found.scores[:, 0]
 
-    def attention(self, source_ids: tf.Tensor, ids: tf.Tensor) -> tf.Tensor:
+    def attention(self, source_ids, ids):
         """Where the decoder looked to say each token: float32 `[batch, target time, source time]` of ids `[batch, target time]`."""
         memory, *states = self.decoder.encoder(source_ids, training=False)
-        inputs = tf.concat([self._first(source_ids)[:, None], ids[:, :-1]], axis=1)
-        mask = tf.not_equal(source_ids, PAD_ID)
+        inputs = ops.concatenate([_first(source_ids)[:, None], ids[:, :-1]], axis=1)
+        said, read = (ops.not_equal(each, PAD_ID) for each in (ids, source_ids))
         vectors = self.decoder.embedding(inputs)
-        _, attention = self._looking(
-            vectors, memory, initial_state=states, memory_mask=mask, mask=tf.not_equal(ids, PAD_ID)
-        )
-        return attention
+        return self._looking(vectors, memory, initial_state=states, memory_mask=read, mask=said)[1]
 
-    @staticmethod
-    def _first(source_ids):
-        return tf.fill([tf.shape(source_ids)[0]], START_ID)
+
+def _first(source_ids):
+    """What the decoder reads first: int32 `[batch]`."""
+    return ops.full((ops.shape(source_ids)[0],), START_ID, dtype="int32")
+
+
+class _Best(keras.Model):
+    """`Translator.best` as a model, which Keras runs as one graph on each backend."""
+
+    def __init__(self, network, translator):
+        super().__init__(name="best_translation")
+        self.network, self.translator = network, translator
+        # A loop that ends when all have ended, in batches of many lengths: to compile each length takes longer.
+        self.compile(jit_compile=keras.backend.backend() != "tensorflow")
+
+    def call(self, source_ids):
+        return self.translator.best(source_ids)
 
 
 def translate(network: keras.Model, preprocessor, sentences: Sequence[str]) -> tuple[list[str], np.ndarray]:
@@ -108,22 +120,19 @@ def translate(network: keras.Model, preprocessor, sentences: Sequence[str]) -> t
         Translations in the order of the sentences, and their scores float32 `[n]`: the logarithm of their probability,
         divided by the length penalty.
     """
-    translator = Translator(network, preprocessor)
-
-    @tf.function(input_signature=[tf.TensorSpec([None], tf.string)])
-    def best(texts):
-        ids, scores = translator.best(preprocessor(texts)["source_ids"])
-        return preprocessor.invert(ids), scores
-
+    best = _Best(network, Translator(network, preprocessor))
     order = sorted(
         range(len(sentences)), key=lambda index: len(sentences[index])
     )  # batches end when their longest ends
     translations, scores = [""] * len(sentences), np.zeros(len(sentences), np.float32)
     for start in range(0, len(order), BATCH):
         rows = order[start : start + BATCH]
-        texts, found = best(tf.constant([sentences[row] for row in rows]))
-        scores[rows] = found.numpy()
-        for row, text in zip(rows, texts.numpy()):
+        batch = rows + rows[:1] * (BATCH - len(rows))  # one batch size, whatever is left for the last
+        source_ids = preprocessor(tf.constant([sentences[row] for row in batch]))["source_ids"].numpy()
+        padding = -source_ids.shape[1] % LENGTHS
+        ids, found = best.predict_on_batch(np.pad(source_ids, ((0, 0), (0, padding)), constant_values=PAD_ID))
+        scores[rows] = found[: len(rows)]
+        for row, text in zip(rows, preprocessor.invert(tf.constant(ids)).numpy()):
             translations[row] = text.decode("utf-8", "replace")
     return translations, scores
 
@@ -132,21 +141,22 @@ def teacher_forced(network: keras.Model, preprocessor, pairs: SentencePairs) -> 
     """How well each token of the reference is foreseen from the true ones before it: `token_accuracy` and `perplexity`."""
     network = keras.Model(network.input, network.output)  # the caller's stays as it was compiled
     network.compile(
-        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction="mean_with_sample_weight"),
-        weighted_metrics=[keras.metrics.SparseCategoricalAccuracy(name="token_accuracy")],
+        loss=SmoothedCrossEntropy(),
+        weighted_metrics=token_metrics(),
         jit_compile=False,  # run once, which compiling takes longer than
     )
     data = make_evaluation_data(pairs, preprocessor, BATCH_TOKENS).evaluation_dataset()
     found = network.evaluate(data, verbose=0, return_dict=True)
-    return {"token_accuracy": found["token_accuracy"], "perplexity": math.exp(min(found["loss"], 700.0))}
+    return {"token_accuracy": found["token_accuracy"], "perplexity": math.exp(min(found["log_loss"], 700.0))}
 
 
 def attention_of(network: keras.Model, preprocessor, sentence: str) -> tuple[list[str], list[str], np.ndarray]:
     """The tokens of a sentence, those of its translation, and where the network looked: float32 `[target, source]`."""
     translator = Translator(network, preprocessor)
-    source_ids = preprocessor(tf.constant([sentence]))["source_ids"]
-    ids, _ = translator.best(source_ids)
-    ids = ids[:, : int(tf.reduce_sum(tf.cast(tf.not_equal(ids, PAD_ID), tf.int32)))]
-    attention = translator.attention(source_ids, ids)[0].numpy()
-    source, target = preprocessor.source_tokens(source_ids)[0], preprocessor.target_tokens(ids)[0]
-    return *([token.decode("utf-8", "replace") for token in side.numpy()] for side in (source, target)), attention
+    source_ids = preprocessor(tf.constant([sentence]))["source_ids"].numpy()
+    ids = ops.convert_to_numpy(translator.best(source_ids)[0])
+    ids = ids[:, : np.count_nonzero(ids != PAD_ID)]
+    attention = ops.convert_to_numpy(translator.attention(source_ids, ids))[0]
+    tokens = preprocessor.source_tokens(source_ids)[0], preprocessor.target_tokens(ids)[0]
+    source, target = ([token.decode("utf-8", "replace") for token in side.numpy()] for side in tokens)
+    return source, target, attention

@@ -1,5 +1,6 @@
 """Beam search with two pools: hypotheses that go on, and those that have ended."""
 
+import numbers
 from typing import Any, NamedTuple
 
 import keras
@@ -98,6 +99,8 @@ def beam_search(
     """
     name = "beam_search"
     check_lengths(name, end_id, max_length, min_length)
+    if isinstance(width, numbers.Integral):
+        width = int(width)
     if isinstance(width, int) and width < 1:
         raise ValueError(f"{name}: width must be at least 1, got {width!r}")
     if isinstance(length_penalty, (int, float)) and length_penalty < 0:
@@ -142,8 +145,8 @@ def _best_tokens(logits, position, pools, forbidden, forced, end_id, min_length)
     has_least_length = end_id is not None and min_length > 1
     allowed = forbid(ops.reshape(logits, (batch, width, vocabulary)), position, forbidden, end_id, 0)
     count = _smaller(2 * width + has_least_length, vocabulary)
-    best = values, ids = largest(ops.reshape(allowed, (-1, vocabulary)), count)
-    total = log_sum_exp(logits, best if forbidden is None else None)
+    values, ids = largest(ops.reshape(allowed, (-1, vocabulary)), count)
+    total = log_sum_exp(logits)
     gains = ops.where(is_possible(values), ops.minimum(values - total, 0.0), LOG_ZERO)
     if has_least_length:
         gains = ops.where((ids == end_id) & (position + 1 < min_length), LOG_ZERO, gains)
@@ -236,7 +239,7 @@ class _Pools:
         )
         is_new = ops.concatenate([kept >= width, ops.ones_like(kept, dtype="bool")], axis=1)
         last = ops.concatenate([ops.full_like(kept, self.end_id), alive_tokens], axis=1)
-        ids = self.rows_of(ids, sources)
+        ids = pick(ids, sources)
         ids = ops.where((self.positions == position) & is_new[:, :, None], last[:, :, None], ids)
 
         # Log probabilities only fall and penalties are not positive, so this is as high as any score can still become.
@@ -245,10 +248,6 @@ class _Pools:
         is_full = is_possible(worst)
         is_done = is_done | ~is_possible(alive[:, 0]) | is_full & ((bound <= worst) | (self.own_width[:, 0] == 1))
         return alive_parents, ops.reshape(alive_tokens, (-1,)), is_done, alive, ended, scores, lengths, ids
-
-    def rows_of(self, ids, sources):
-        flat = ops.arange(self.batch, dtype="int32")[:, None] * (2 * self.width) + sources
-        return ops.take(ops.reshape(ids, (-1, self.max_length)), flat, axis=0)
 
     def answer(self, is_done, pools, penalties):
         """`Beams` of the pools behind the last step."""
@@ -260,7 +259,7 @@ class _Pools:
         is_there = is_possible(scores) & self.is_own
         lengths = pick(ops.concatenate([lengths, ops.full_like(lengths, self.max_length)], axis=1), kept)
         lengths = ops.where(is_there, lengths, 0)
-        ids = ops.where(self.positions < lengths[:, :, None], self.rows_of(ids, kept), self.pad_id)
+        ids = ops.where(self.positions < lengths[:, :, None], pick(ids, kept), self.pad_id)
         ended = pick(ops.concatenate([ended, alive], axis=1), kept)
         minus_infinity = float("-inf")
         return Beams(

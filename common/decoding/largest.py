@@ -31,9 +31,8 @@ def largest(values, count):
     values = ops.reshape(values, (-1, blocks, width))
     _, chosen = ops.top_k(ops.max(values, axis=-1), count if isinstance(count, int) else ops.minimum(count, blocks))
     chosen = ops.sort(ops.cast(chosen, "int32"), axis=-1)  # [rows, count], in the order of places
-    flat = ops.arange(rows, dtype="int32")[:, None] * blocks + chosen
-    candidates = ops.take(ops.reshape(values, (-1, width)), flat, axis=0)  # [rows, count, width]
-    candidates = ops.reshape(candidates, (rows, -1 if not isinstance(count, int) else count * width))
+    candidates = pick(values, chosen)  # [rows, count, width]
+    candidates = ops.reshape(candidates, (rows, ops.shape(candidates)[1] * width))
     found, places = ops.top_k(candidates, count)
     places = ops.cast(places, "int32")
     return found, pick(chosen, places // width) * width + places % width
@@ -43,15 +42,15 @@ def pick(values, places):
     """`values[row, places[row, i]]`.
 
     Args:
-        values: `[rows, size]`.
+        values: `[rows, size, ...]`.
         places: int32 `[rows, count]`.
 
     Returns:
-        `[rows, count]`.
+        `[rows, count, ...]`.
     """
-    rows, size = ops.shape(values)[0], ops.shape(values)[1]
+    rows, size, *rest = ops.shape(values)
     flat = ops.arange(rows, dtype="int32")[:, None] * size + places
-    return ops.take(ops.reshape(values, (-1,)), flat, axis=0)
+    return ops.take(ops.reshape(values, (-1, *rest)), flat, axis=0)
 
 
 def _block_width(size, count):

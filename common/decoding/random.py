@@ -7,19 +7,19 @@ PARITY = 0x1BD11BDA
 ROUNDS = 20
 
 
-def uniform(seeds, step):
-    """One number for each row, from its own seed and the step alone.
+def uniform(seeds, steps):
+    """One number for each row and step, from the seed of the row and the number of the step alone.
 
     Args:
-        seeds: int32 or uint32 `[rows]`; of a longer integer, the lowest 32 bits.
-        step: int or int scalar, at least 0.
+        seeds: int32 or uint32; of a longer integer, the lowest 32 bits.
+        steps: int or int tensor, at least 0, of a shape that broadcasts with that of `seeds`.
 
     Returns:
-        float32 `[rows]`, multiples of 2**-24 from 0 up to, but without, 1.
+        float32 of the shape that both broadcast to, multiples of 2**-24 from 0 up to, but without, 1.
     """
-    key = ops.cast(seeds, "uint32")
-    zeros = ops.zeros_like(key)
-    bits, _ = threefry((key, zeros), (zeros + ops.cast(step, "uint32"), zeros))
+    seeds, steps = ops.cast(seeds, "uint32"), ops.cast(steps, "uint32")
+    zeros = ops.zeros_like(seeds + steps)
+    bits, _ = threefry((seeds + zeros, zeros), (steps + zeros, zeros))
     # The 24 bits that a float32 holds exactly; through int32, which every backend casts to floats.
     return ops.cast(ops.cast(_right(bits, 8), "int32"), "float32") * 2.0**-24
 

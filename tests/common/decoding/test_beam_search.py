@@ -56,7 +56,7 @@ def test_a_beam_wide_enough_finds_all_sequences_in_the_order_of_their_scores(max
 @pytest.mark.parametrize("width", [1, 2, 3, 5])
 def test_a_search_that_stops_early_finds_what_one_by_lists_that_does_not_finds(width, options):
     max_length = 7
-    for seed in range(3):
+    for seed in range(2):
         network = Network(vocabulary=6, seed=seed, scale=1.0)
         starts = network.starts(4, seed)
         found = search(
@@ -229,7 +229,7 @@ def test_half_precision_logits_are_summed_in_float32():
         ({"min_length": 5}, "min_length must be from 0 to max_length 4, got 5"),
         ({"length_penalty": -1.0}, "length_penalty must be at least 0, got -1.0"),
         ({"end_id": 6}, "end_id must be below the vocabulary 6, got 6"),
-        ({"end_id": -1}, "end_id must be a token or None, got -1"),
+        ({"end_id": -1}, "end_id must be an int, 0 or more, or None, got -1"),
         ({"forbidden": np.zeros(5, bool)}, "forbidden must be for 6 tokens"),
         ({"forced": np.zeros((2, 3), "int32")}, "forced must be of shape"),
         ({"widths": np.zeros((2, 1), "int32")}, "widths must be of shape"),

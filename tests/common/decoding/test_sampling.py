@@ -80,6 +80,16 @@ def test_one_seed_draws_as_the_distribution_says_over_the_steps():
     assert_drawn_from(arrays(found)[0].ravel(), filtered(LOGITS))
 
 
+@pytest.mark.parametrize("min_p", [0.0, 0.3])
+def test_blocks_of_a_large_vocabulary_are_drawn_as_often_as_the_distribution_says(min_p, monkeypatch):
+    monkeypatch.setattr(sampling, "FEW", 4)
+    seeds, zeros = np.arange(DRAWS, dtype="int32"), np.zeros(DRAWS, "int32")
+    for count in (5, 11, 12):
+        logits = LOGITS[:count]
+        ids, *_ = sample(constant(logits), (), zeros, seeds, end_id=None, max_length=1, min_p=min_p)
+        assert_drawn_from(np.asarray(ids)[:, 0], filtered(logits, min_p=min_p))
+
+
 @pytest.mark.parametrize("top_p", [0.5, 0.99])
 def test_a_large_vocabulary_gives_the_same_whether_few_tokens_hold_the_share_or_not(top_p, monkeypatch):
     logits = np.random.default_rng(0).normal(size=(40, 300)).astype("float32") * np.linspace(0.1, 5, 40)[:, None]
