@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from apps.translation.layers import SmoothedCrossEntropy
+from apps.translation.losses import SmoothedCrossEntropy
 from apps.translation.model import build_model
 from apps.translation.translate import Translator
 from benchmarks import child, default_training, torch_translation, translation_multi30k, translation_speed
