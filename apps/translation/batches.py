@@ -19,7 +19,7 @@ def choose_shapes(source_lengths: np.ndarray, target_lengths: np.ndarray, count:
     Args:
         source_lengths: int `[pairs]`, tokens of each source.
         target_lengths: int `[pairs]`, tokens of each target.
-        count: how many at most, beside the one that holds everything where none of them does.
+        count: how many at most, at least 1.
 
     Returns:
         Pairs (source length, target length), ascending by their sum; the last one holds every pair.
@@ -34,13 +34,15 @@ def choose_shapes(source_lengths: np.ndarray, target_lengths: np.ndarray, count:
         else np.ones((1, 2), int)
     )
     cuts = [_best_cut(lengths)]
-    while len(cuts) < count:
+    while len(cuts) < count - 1:  # and the one that holds everything
         best = max(range(len(cuts)), key=lambda index: cuts[index][0])
         saved, first, second = cuts.pop(best)
         if not saved:
             cuts.append((saved, first, second))
             break
         cuts += [_best_cut(first), _best_cut(second)]
+    if count == 1:
+        return [tuple(map(int, lengths.max(axis=0)))]
     shapes = np.array([np.concatenate([first, second]).max(axis=0) for _, first, second in cuts])
     shapes = {tuple(map(int, shape)) for shape in _moved(shapes, *np.unique(lengths, axis=0, return_counts=True))}
     shapes.add(tuple(map(int, lengths.max(axis=0))))

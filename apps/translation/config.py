@@ -275,7 +275,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     "base": {},
     # Some ten thousand pairs of real sentences: what the Multi30k figures were measured with.
     "multi30k": {
-        "preprocessing": {"vocabulary_size": 6_000, "length_buckets": 8},
+        "preprocessing": {"vocabulary_size": 6_000, "length_buckets": 9},
         "model": {
             "embedding_dim": 128,
             "units": 256,

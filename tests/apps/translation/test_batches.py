@@ -91,7 +91,7 @@ def test_little_is_padded():
     source = random.integers(1, 40, 2_000)
     target = np.maximum(1, source + random.integers(-4, 5, 2_000))
     waste = []
-    for count in (1, 2, 5, 8):
+    for count in (1, 3, 6, 9):
         batches = PairBatches(ragged(source, random), ragged(target, random), choose_shapes(source, target, count), 512)
         waste.append(batches.padding_waste)
         shapes = np.asarray(batches.shapes)
@@ -110,7 +110,7 @@ def test_little_is_padded():
         ([4] * 9, [6] * 9, 5, [(4, 6)]),
         ([2, 2, 9, 9], [3, 3, 8, 8], 2, [(2, 3), (9, 8)]),
         ([2, 2, 9, 9], [3, 3, 8, 8], 9, [(2, 3), (9, 8)]),
-        ([2, 9], [3, 8], 1, [(2, 3), (9, 8)]),  # one more, which holds everything
+        ([2, 9], [3, 8], 1, [(9, 8)]),
     ],
 )
 def test_shapes_of_few_lengths(source, target, count, shapes):
@@ -121,7 +121,7 @@ def test_shapes_of_few_lengths(source, target, count, shapes):
 def test_shapes_hold_every_pair_and_are_about_the_best(seed):
     random = np.random.default_rng(seed)
     source, target = random.integers(1, 9, 40), random.integers(1, 9, 40)
-    shapes = choose_shapes(source, target, 2)
+    shapes = choose_shapes(source, target, 3)
     largest = (int(source.max()), int(target.max()))
     assert shapes[-1] == largest and len(shapes) <= 3 and shapes == sorted(shapes, key=sum)
 
