@@ -78,6 +78,7 @@ class Translator:
             widths=widths,
             length_penalty=length_penalty,
             state_penalty=state_penalty,
+            stop_when_full=True,  # with 100 tokens at most, a hypothesis that goes on could nearly always still win
             **self._options,
         )
 

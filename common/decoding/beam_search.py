@@ -63,12 +63,14 @@ def beam_search(
     forbidden=None,
     forced=None,
     widths=None,
+    stop_when_full=False,
 ) -> Beams:
     """The best sequences found by keeping the `width` most likely beginnings.
 
     At each step, of all continuations of the hypotheses that go on, the `width` most likely without an end go on, and those
     with an end that are among the `width` most likely of all are candidates for the answer. A row is done when it has `width`
-    ended hypotheses and no other can reach their scores, which changes nothing in its answer. With a width of 1 a row is done
+    ended hypotheses and no other can reach their scores, which changes nothing in its answer; with `stop_when_full` without
+    asking whether another can, which with a large `max_length` is sooner. With a width of 1 a row is done
     with its first end, whatever the length penalty: that is greedy search. A hypothesis without end by `max_length` competes
     with its score. Of equal candidates the first hypothesis and then the lowest id wins.
 
@@ -87,6 +89,7 @@ def beam_search(
         forbidden: bool `[vocabulary]` or `[batch, vocabulary]`, tokens not to be chosen.
         forced: int32 `[batch, max_length]`, tokens that are chosen whatever else holds; -1 where the choice is free.
         widths: int32 `[batch]`, 1 to `width`: a row finds what a search of this width finds. None for `width` in all rows.
+        stop_when_full: whether a row is done with its first `width` ended hypotheses.
 
     Returns:
         `Beams`.
@@ -95,7 +98,8 @@ def beam_search(
         ValueError: for a width, lengths, a penalty, shapes or tokens that do not fit. Tensors are not looked into.
 
     Reference:
-        The scores: Wu et al. 2016, arXiv:1609.08144; the two pools: Vaswani et al. 2018, arXiv:1803.07416 (Tensor2Tensor).
+        The scores: Wu et al. 2016, arXiv:1609.08144; the two pools: Vaswani et al. 2018, arXiv:1803.07416 (Tensor2Tensor);
+        `stop_when_full`: Ott et al. 2019, arXiv:1904.01038 (fairseq).
     """
     name = "beam_search"
     check_lengths(name, end_id, max_length, min_length)
@@ -112,7 +116,7 @@ def beam_search(
         if len(widths.shape) != 1:
             raise ValueError(f"{name}: widths must be of shape [batch], got {tuple(widths.shape)}")
     batch = ops.shape(first_ids)[0]
-    pools = _Pools(batch, width, widths, length_penalty, max_length, end_id, pad_id)
+    pools = _Pools(batch, width, widths, length_penalty, max_length, end_id, pad_id, stop_when_full)
 
     def is_running(position, _, is_done, *others):
         return (position < max_length) & ~ops.all(is_done)
@@ -166,7 +170,8 @@ class _Pools:
     those that ended. What is not there has a log probability or score of `LOG_ZERO`.
     """
 
-    def __init__(self, batch, width, widths, length_penalty, max_length, end_id, pad_id):
+    def __init__(self, batch, width, widths, length_penalty, max_length, end_id, pad_id, stop_when_full):
+        self.stop_when_full = stop_when_full
         self.batch, self.width, self.max_length, self.pad_id = batch, width, max_length, pad_id
         self.end_id = -1 if end_id is None else end_id  # no token is -1
         self.own_width = ops.reshape(ops.cast(width if widths is None else widths, "int32"), (-1, 1))
@@ -246,7 +251,8 @@ class _Pools:
         bound = alive[:, 0] / length_normalizer(self.max_length, self.length_penalty)[:, 0]
         worst = ops.min(ops.where(self.is_own, scores, 0.0 - LOG_ZERO), axis=1)
         is_full = is_possible(worst)
-        is_done = is_done | ~is_possible(alive[:, 0]) | is_full & ((bound <= worst) | (self.own_width[:, 0] == 1))
+        is_decided = is_full if self.stop_when_full else is_full & ((bound <= worst) | (self.own_width[:, 0] == 1))
+        is_done = is_done | ~is_possible(alive[:, 0]) | is_decided
         return alive_parents, ops.reshape(alive_tokens, (-1,)), is_done, alive, ended, scores, lengths, ids
 
     def answer(self, is_done, pools, penalties):
