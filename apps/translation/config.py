@@ -165,7 +165,7 @@ class PreprocessingConfig(ConfigModel):
         le=4_096,
     )
     length_buckets: int = option(
-        5,
+        7,
         "batches are padded to one of this many pairs of lengths; XLA compiles once for each",
         unit="pairs of lengths",
         ge=1,

@@ -253,3 +253,23 @@ def test_a_step_that_changes_its_state_or_returns_no_logits_is_named():
     for step, said in ((wrong_state, "step must return a state"), (wrong_logits, "step must return logits")):
         with pytest.raises(ValueError, match=said):
             beam_search(step, network.state(network.starts(2)), np.zeros(2, "int32"), **options)
+
+
+def test_it_may_stop_with_as_many_ends_as_it_is_wide():
+    """Token 0 ends a hypothesis with a third of the probability at each step; at the greatest length it might score better."""
+    steps = []
+
+    def step(token_ids, state):
+        steps.append(1)
+        logits = ops.log(ops.convert_to_tensor(np.array([0.34, 0.33, 0.33], np.float32)))
+        return ops.broadcast_to(logits, (token_ids.shape[0], 3)), state
+
+    def scores(**options):
+        steps.clear()
+        first = ops.zeros((1,), "int32")
+        found = beam_search(step, first, first, width=2, end_id=0, max_length=40, length_penalty=2.0, **options)
+        return ops.convert_to_numpy(found.scores)[0], len(steps)
+
+    (best, late), (first, early) = scores(), scores(stop_when_full=True)
+    assert early == 2 < late  # an end at each of the first two steps
+    assert first[0] <= best[0] and np.isfinite(first).all()
