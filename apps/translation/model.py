@@ -77,7 +77,9 @@ def build_model(config: Config, preprocessor: Preprocessor, steps: int = 1) -> k
 
     logits = logits_after(target_inputs)
     if config.train.scheduled_sampling:
-        sampling = ScheduledSampling(config.train.scheduled_sampling, steps, seed=seed, name="scheduled_sampling")
+        sampling = ScheduledSampling(
+            config.train.scheduled_sampling, steps, seed=seed, dtype="float32", name="scheduled_sampling"
+        )
         logits = logits_after(sampling(target_inputs, logits))
     return keras.Model({"source_ids": source_ids, "target_inputs": target_inputs}, logits, name="network")
 

@@ -144,6 +144,8 @@ def _check_picture(path: str, texts: Sequence[str]) -> None:
         raise UserError(f"--attention draws one sentence, but {len(texts)} were given; give one")
     if Path(path).suffix.lower() != ".png":
         raise UserError(f"--attention is {path!r}, but must be a file that ends in .png")
+    if Path(path).is_dir():
+        raise UserError(f"--attention is {path!r}, which is a folder; give a file")
     require_writable_directory(Path(path).parent)
 
 

@@ -5,6 +5,7 @@ TensorFlow operations on strings and those of tensorflow-text, which TensorFlow 
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -90,9 +91,9 @@ class Preprocessor(tf.Module):
             except tf.errors.NotFoundError:
                 self._tokenizers = None
             if self._tokenizers is None:
-                source = tf_text.SentencepieceTokenizer(self.source_model)
+                source = _tokenizer(self.source_model)
                 shared = self.source_model == self.target_model
-                self._tokenizers = (source, source if shared else tf_text.SentencepieceTokenizer(self.target_model))
+                self._tokenizers = (source, source if shared else _tokenizer(self.target_model))
         return self._tokenizers
 
     def _normalized(self, texts):
@@ -193,6 +194,12 @@ class Preprocessor(tf.Module):
         with reading(Path(directory, "preprocessor.json"), advice):
             preprocessor._set(*models, content["shapes"])
         return preprocessor
+
+
+def _tokenizer(model):
+    # A loaded SavedModel keeps vocabularies by the name of the operation: two of the same name would be one.
+    name = f"vocabulary_{hashlib.blake2b(model, digest_size=8).hexdigest()}"
+    return tf_text.SentencepieceTokenizer(model, name=name)
 
 
 def _checked(model):
