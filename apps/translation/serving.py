@@ -12,7 +12,7 @@ from common.text_questions import text_questions
 # Sentences that an export is tried with, the first one short: long, empty, not ASCII.
 EXAMPLES = (
     "Monday, March 5, 2001",
-    "in three weeks",
+    "in 3 weeks",
     "",
     "Ünïcode, 日本語, שלום and 🎬\u2028!",
     "one, two and three. " * 40,
