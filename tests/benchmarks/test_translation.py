@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from apps.translation.config import PRESETS
 from apps.translation.losses import SmoothedCrossEntropy
 from apps.translation.model import build_model
 from apps.translation.translate import Translator
@@ -159,7 +160,12 @@ SHAPE = translation_speed.Shape(3, 5, 4, 30, 6, 8)
 
 def test_training_is_timed_with_the_network_of_the_preset():
     config = parts.configured(128, 256)
-    assert (config.model.context_dropout, config.train.clip_norm, config.train.schedule) == (0.5, 1.0, "constant")
+    context_dropout = PRESETS["multi30k"]["model"]["context_dropout"]
+    assert (config.model.context_dropout, config.train.clip_norm, config.train.schedule) == (
+        context_dropout,
+        1.0,
+        "constant",
+    )
     (row,) = translation_speed.training([SHAPE], rounds=2, steps=2, variants=[])
     assert row["unroll_tokens_per_s"] > 0 and row["unroll_without_metrics_tokens_per_s"] > 0
     assert row["shape"] == "3x5x4x30x6x8"
