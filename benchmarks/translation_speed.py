@@ -245,7 +245,7 @@ def decoding(
 
 def padding(folder: Path | None) -> list[dict]:
     """Rows of the section: of the phrase book, and of Multi30k where its folder is given."""
-    from apps.translation.batches import make_training_data
+    from apps.translation.batches import make_training_data, token_ids
     from apps.translation.config import Config
     from apps.translation.data import load_splits
     from apps.translation.preprocessing import Preprocessor
@@ -262,7 +262,7 @@ def padding(folder: Path | None) -> list[dict]:
         preprocessor = Preprocessor.from_config(config)
         preprocessor.adapt(train)
         data, left_out = make_training_data(train, preprocessor, config)
-        source, target = preprocessor.lengths(train)
+        source, target = (ids.row_lengths().numpy() for ids in token_ids(train, preprocessor))
         kept = (source <= config.preprocessing.max_length) & (target <= config.preprocessing.max_length)
         source, target = source[kept], target[kept]
         sentences = max(1, len(source) // data.steps_per_epoch)

@@ -5,6 +5,7 @@ from typing import Any, ClassVar, Literal, Self
 from pydantic import model_validator
 
 from common.config import ConfigModel, option
+from common.spelling import did_you_mean, listed
 
 # The names of `common.layers.by_name`, which this module cannot import: it would take seconds.
 CellName = Literal[
@@ -30,6 +31,9 @@ class SourceConfig(ConfigModel):
     `validation_fraction` and `test_fraction` among them."""
 
     path_meaning: ClassVar[str] = "the file"  # of `path`, in a sentence
+    bundled_names: ClassVar[
+        tuple[str, ...]
+    ] = ()  # of the sets that come with pip; none = the application checks `name`
 
     @model_validator(mode="before")
     @classmethod
@@ -38,6 +42,17 @@ class SourceConfig(ConfigModel):
         if isinstance(values, dict) and values.get("source") == "files":
             return {name: value for name, value in values.items() if name != "name"}
         return values
+
+    @model_validator(mode="after")
+    def _bundled_set_is_known(self) -> Self:
+        names = self.bundled_names
+        if self.source == "bundled" and names and self.name not in names:
+            sets = "set is" if len(names) == 1 else "sets are"
+            raise ValueError(
+                f"data.name is {self.name!r}, but the bundled {sets} {listed(names, 'and')}; "
+                f"for a set of the catalogue add --data.source tfds{did_you_mean(self.name, names)}"
+            )
+        return self
 
     @model_validator(mode="after")
     def _path_goes_with_files(self) -> Self:

@@ -28,10 +28,7 @@ def split_examples(splits: Any, split: str) -> Any:
 
 
 def shortened(text: str, length: int) -> str:
-    """`text` in one line of at most `length` characters; of a longer one the beginning and the end.
-
-    The verdict of a review is more often at its end than in its middle.
-    """
+    """`text` in one line of at most `length` characters; of a longer one the beginning and the end."""
     if len(text) > 4 * length:  # white space of a text of megabytes need not be looked at
         text = text[: 2 * length] + " … " + text[-2 * length :]
     text = " ".join(text.replace("<br />", " ").split())

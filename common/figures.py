@@ -2,6 +2,7 @@
 
 import re
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 
 from matplotlib import font_manager
@@ -38,6 +39,15 @@ def save_figure(figure: Figure, path: str | Path) -> None:
     for warning in caught:
         if warning not in missing:
             warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
+
+
+def save_figures(folder: Path, figures: Mapping[str, Figure]) -> list[Path]:
+    """Writes each figure as `<name>.png` into a folder, and returns the files in the order of the figures."""
+    paths = []
+    for name, figure in figures.items():
+        paths.append(folder / f"{name}.png")
+        save_figure(figure, paths[-1])
+    return paths
 
 
 def _add_fonts(figure: Figure) -> None:

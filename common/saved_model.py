@@ -88,9 +88,7 @@ class SavedModel:
                 "expected one input of texts"
             )
         (name,) = signature.inputs
-        # Text read from a terminal or JSON may hold lone surrogates, which UTF-8 cannot express.
-        encoded = [text.encode("utf-8", errors="replace") for text in texts]
-        return self.run(endpoint, {name: np.array(encoded, dtype=object)})
+        return self.run(endpoint, {name: as_strings(texts)})
 
     def run(self, endpoint: str, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Asks an endpoint with arrays for all its inputs; may be called from several threads at a time.
@@ -132,6 +130,12 @@ class SavedModel:
             known = ", ".join(sorted(self.signatures))
             raise UserError(f"the model {self.path} has no endpoint {endpoint!r}; it has {known}")
         return self.signatures[endpoint]
+
+
+def as_strings(texts: Sequence[str]) -> np.ndarray:
+    """Returns texts as a model takes them: UTF-8, an object array of `bytes` [batch]."""
+    # Text read from a terminal or JSON may hold lone surrogates, which UTF-8 cannot express.
+    return np.array([text.encode("utf-8", errors="replace") for text in texts], dtype=object)
 
 
 def resolve_model(path: str | os.PathLike[str]) -> Path:

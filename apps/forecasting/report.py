@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.colors import to_rgb
 
 from common.errors import UserError
-from common.figures import save_figure
+from common.figures import save_figures
 from common.files import reading
 from common.plots import BLUE, GREEN, GREY, ORANGE, draw_training_curves, load_history, new_figure
 from common.runs import Run
@@ -48,11 +48,7 @@ def draw_pictures(run: Run, split: str = "test") -> list[Path]:
     }
     if run.history_path.exists():
         figures["training"] = draw_training_curves(load_history(run.history_path), f"Training of {run.path.name}")
-    paths = []
-    for name, figure in figures.items():
-        paths.append(run.pictures_path / f"{name}.png")
-        save_figure(figure, paths[-1])
-    return paths
+    return save_figures(run.pictures_path, figures)
 
 
 def draw_windows(kept: dict[str, np.ndarray], title: str):

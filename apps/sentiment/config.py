@@ -6,7 +6,6 @@ from pydantic import model_validator
 
 from common.config import ConfigModel, option
 from common.config_sections import CellName, SourceConfig, TrainConfig
-from common.spelling import did_you_mean, listed
 
 BUNDLED = ("imdb", "rotten_tomatoes")
 BUNDLED_FRACTIONS = (0.1, 0.1)  # validation and test; part of the version of the builder
@@ -16,6 +15,7 @@ class DataConfig(SourceConfig):
     """Where the texts and labels come from, and how they are split."""
 
     path_meaning = "the training file"
+    bundled_names = BUNDLED
 
     source: Literal["bundled", "tfds", "files"] = option(
         "bundled",
@@ -56,12 +56,7 @@ class DataConfig(SourceConfig):
     cache_dir: str = option(".cache/datasets", "folder for prepared data sets, relative to the current directory")
 
     @model_validator(mode="after")
-    def _source_fits(self) -> "DataConfig":
-        if self.source == "bundled" and self.name not in BUNDLED:
-            raise ValueError(
-                f"data.name is {self.name!r}, but the bundled sets are {listed(BUNDLED, 'and')}; "
-                f"for a set of the catalogue add --data.source tfds{did_you_mean(self.name, BUNDLED)}"
-            )
+    def _blocks_have_an_order(self) -> "DataConfig":
         if self.source == "tfds" and self.split == "block":
             raise ValueError(
                 "data.split is block, but a set of the catalogue comes in an order that says nothing; "

@@ -12,7 +12,7 @@ import numpy as np
 from sklearn.metrics import confusion_matrix
 
 from common.errors import UserError
-from common.figures import save_figure
+from common.figures import save_figures
 from common.files import atomic_write, reading
 from common.metrics import reliability_curve
 from common.plots import (
@@ -78,8 +78,4 @@ def draw_pictures(run: Run, split: str = "test") -> list[Path]:
         with reading(path, advice), np.load(path, allow_pickle=False) as saved:
             lengths, boundaries = saved["lengths"], saved["boundaries"].tolist()
         figures["lengths"] = draw_lengths(lengths, boundaries, "tokens", "Lengths of the training texts")
-    paths = []
-    for name, figure in figures.items():
-        paths.append(run.pictures_path / f"{name}.png")
-        save_figure(figure, paths[-1])
-    return paths
+    return save_figures(run.pictures_path, figures)

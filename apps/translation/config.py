@@ -6,7 +6,7 @@ from pydantic import model_validator
 
 from common.config import ConfigModel, option
 from common.config_sections import CellName, SourceConfig, TrainConfig
-from common.spelling import did_you_mean, listed
+from common.spelling import listed
 
 BUNDLED = ("phrase_book",)
 WIDEST_BEAM = 64
@@ -17,6 +17,7 @@ class DataConfig(SourceConfig):
     """Where the pairs of sentences come from, and how they are split."""
 
     path_meaning = "the training pairs"
+    bundled_names = BUNDLED
 
     source: Literal["bundled", "tfds", "files"] = option(
         "bundled",
@@ -99,11 +100,6 @@ class DataConfig(SourceConfig):
                     "ted_hrlr_translate/pt_to_en, or leave out --data.source tfds"
                 )
             return self
-        if self.name not in BUNDLED:
-            raise ValueError(
-                f"data.name is {self.name!r}, but the bundled set is {listed(BUNDLED, 'and')}; "
-                f"for a set of the catalogue add --data.source tfds{did_you_mean(self.name, BUNDLED)}"
-            )
         for name in ("source_language", "target_language"):
             language = getattr(self, name)
             if language not in PHRASE_BOOK_LANGUAGES:

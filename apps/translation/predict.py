@@ -110,6 +110,7 @@ def answers(
     import numpy as np
 
     from common.plain_values import plain
+    from common.saved_model import as_strings
 
     as_exported = n_best == 1 and beam_width is None and length_penalty is None
     width = max(n_best, model.metadata["beam_width"] if beam_width is None else beam_width)
@@ -119,9 +120,8 @@ def answers(
         if as_exported:
             found = model.call("serving_default", batch)
         else:
-            encoded = np.array([text.encode("utf-8", errors="replace") for text in batch], dtype=object)
             inputs = {
-                "text": encoded,
+                "text": as_strings(batch),
                 "beam_width": np.full(len(batch), width, np.int32),
                 "length_penalty": np.full(len(batch), penalty, np.float32),
             }

@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_text as tf_text
 
-from apps.translation.batches import choose_shapes
+from apps.translation.batches import choose_shapes, token_ids
 from apps.translation.config import Config, DecodingConfig, PreprocessingConfig
 from apps.translation.pairs import SentencePairs
 from apps.translation.vocabulary import END_ID, PAD_ID, START_ID, learn_vocabulary
@@ -69,7 +69,7 @@ class Preprocessor(tf.Module):
                 for name, side in (("source", sources), ("target", targets))
             ]
         self._set(*models, ())
-        source, target = self.lengths(train)
+        source, target = (ids.row_lengths().numpy() for ids in token_ids(train, self))
         kept = np.maximum(source, target) <= self.config.max_length
         self.shapes = choose_shapes(source[kept], target[kept], self.config.length_buckets)
 
@@ -118,16 +118,6 @@ class Preprocessor(tf.Module):
     def target_ids(self, texts):
         """Likewise of the other language."""
         return _ended(self._living_tokenizers()[1].tokenize(self.normalize(texts)))
-
-    def lengths(self, pairs: SentencePairs) -> tuple[np.ndarray, np.ndarray]:
-        """Tokens of each source and of each target, the end counted: two int64 `[pairs]`."""
-        sides = ((pairs.sources, self.source_ids), (pairs.targets, self.target_ids))
-        return tuple(
-            np.concatenate(
-                [np.zeros(0, np.int64), *(each.row_lengths().numpy() for each in as_dataset(texts).map(ids))]
-            )
-            for texts, ids in sides
-        )
 
     def cut(self, ids):
         """The first `max_length` tokens, the end among them: ragged int32 `[batch, (time)]` to the same."""

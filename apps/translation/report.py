@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from apps.translation.attention_map import draw_attention
 from common.errors import UserError
-from common.figures import save_figure
+from common.figures import save_figures
 from common.files import atomic_write, reading
 from common.plots import BLUE, GREY, ORANGE, draw_training_curves, load_history, new_figure
 from common.runs import Run
@@ -70,11 +70,7 @@ def draw_pictures(run: Run, split: str = "test") -> list[Path]:
         figures[f"attention{ending}"] = draw_attention(sources.tolist(), targets.tolist(), weights, title)
     if run.history_path.exists():
         figures["training"] = draw_training_curves(load_history(run.history_path), f"Training of {run.path.name}")
-    paths = []
-    for name, figure in figures.items():
-        paths.append(run.pictures_path / f"{name}.png")
-        save_figure(figure, paths[-1])
-    return paths
+    return save_figures(run.pictures_path, figures)
 
 
 def draw_by_length(by_length: dict[str, Any], title: str) -> Figure:

@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from apps.translation.config import WIDEST_BEAM
 from apps.translation.translate import Translator
+from apps.translation.vocabulary import PAD_ID
 from common.text_questions import text_questions
 
 # Sentences that an export is tried with, the first one short: long, empty, not ASCII.
@@ -93,12 +94,12 @@ def endpoints(model, preprocessor):
     def attention(text):
         source_ids = preprocessor(text)["source_ids"]
         ids, _ = translator.best(source_ids)
-        lengths = tf.reduce_sum(tf.cast(ids != 0, tf.int32), axis=1)
+        lengths = tf.reduce_sum(tf.cast(ids != PAD_ID, tf.int32), axis=1)
         ids = ids[:, : tf.reduce_max(tf.concat([lengths, [1]], axis=0))]
         return {
             "translation": preprocessor.invert(ids),
-            "source_tokens": tf.where(source_ids != 0, preprocessor.source_tokens(source_ids), ""),
-            "target_tokens": tf.where(ids != 0, preprocessor.target_tokens(ids), ""),
+            "source_tokens": tf.where(source_ids != PAD_ID, preprocessor.source_tokens(source_ids), ""),
+            "target_tokens": tf.where(ids != PAD_ID, preprocessor.target_tokens(ids), ""),
             "attention": translator.attention(source_ids, ids),
         }
 

@@ -122,9 +122,8 @@ def translate(network: keras.Model, preprocessor, sentences: Sequence[str]) -> t
         divided by the length penalty.
     """
     best = _Best(network, Translator(network, preprocessor))
-    order = sorted(
-        range(len(sentences)), key=lambda index: len(sentences[index])
-    )  # batches end when their longest ends
+    # A batch ends when its longest ends.
+    order = sorted(range(len(sentences)), key=lambda index: len(sentences[index]))
     translations, scores = [""] * len(sentences), np.zeros(len(sentences), np.float32)
     for start in range(0, len(order), BATCH):
         rows = order[start : start + BATCH]
@@ -148,7 +147,10 @@ def teacher_forced(network: keras.Model, preprocessor, pairs: SentencePairs) -> 
     )
     data = make_evaluation_data(pairs, preprocessor, BATCH_TOKENS).evaluation_dataset()
     found = network.evaluate(data, verbose=0, return_dict=True)
-    return {"token_accuracy": found["token_accuracy"], "perplexity": math.exp(min(found["log_loss"], 700.0))}
+    log_loss = found["log_loss"]
+    # Above it a float64 has no number, and `math.exp` an exception instead of infinity.
+    perplexity = math.inf if log_loss > 700 else math.exp(log_loss)
+    return {"token_accuracy": found["token_accuracy"], "perplexity": perplexity}
 
 
 def attention_of(network: keras.Model, preprocessor, sentence: str) -> tuple[list[str], list[str], np.ndarray]:

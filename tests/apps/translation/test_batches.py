@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from apps.translation.batches import PairBatches, choose_shapes, make_evaluation_data, make_training_data
+from apps.translation.batches import PairBatches, choose_shapes, make_evaluation_data, make_training_data, token_ids
 from apps.translation.vocabulary import END_ID, PAD_ID, START_ID
 from tests.apps.translation.small_model import make_config, make_pairs, make_preprocessor
 
@@ -150,7 +150,7 @@ def test_long_pairs_are_left_out_of_the_training_and_cut_in_the_evaluation():
     pairs = make_pairs(60, most=12)
     config = make_config(unit="word", max_length=8)
     preprocessor = make_preprocessor(config, pairs)
-    source, target = preprocessor.lengths(pairs)
+    source, target = (ids.row_lengths().numpy() for ids in token_ids(pairs, preprocessor))
     longest = np.maximum(source, target)
     data, left_out = make_training_data(pairs, preprocessor, config)
     assert left_out == (longest > 8).sum() > 0

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from apps.translation.batches import token_ids
 from apps.translation.diagnose import diagnose
 from apps.translation.pairs import Splits
 from apps.translation.serving import EXAMPLES
@@ -93,5 +94,5 @@ def test_the_gradient_through_time_is_drawn(whole, state, tmp_path):
     found = diagnose(config, tmp_path, SPLITS, preprocessor, model if state == "trained" else None)
     assert (tmp_path / "gradient_through_time.png").read_bytes().startswith(b"\x89PNG")
     assert list(found) == [f"gru ({state})", "simple_rnn (untrained)"]
-    longest = int(preprocessor.lengths(SPLITS.train.take(np.arange(32)))[0].max())
+    longest = int(token_ids(SPLITS.train.take(np.arange(32)), preprocessor)[0].row_lengths().numpy().max())
     assert all(len(each["norms"]) == longest for each in found.values())

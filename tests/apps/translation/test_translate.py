@@ -1,5 +1,8 @@
 """If these fail, what a person reads is not what the network thinks most likely."""
 
+import math
+
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -180,3 +183,13 @@ def test_teacher_forcing_is_measured_by_token(parts):
     assert found["perplexity"] == pytest.approx(np.exp(-total.sum() / lengths.sum()), rel=1e-3)
     assert found["token_accuracy"] == pytest.approx(right / lengths.sum(), abs=1e-4)
     assert END_ID in target.numpy()
+
+
+@pytest.mark.parametrize(
+    ("log_loss", "perplexity"), [(0.0, 1.0), (701.0, math.inf), (math.inf, math.inf), (math.nan, math.nan)]
+)
+def test_a_loss_beyond_all_numbers_gives_no_number(parts, monkeypatch, log_loss, perplexity):
+    """Else the check of the evaluation for a network that has gone astray would pass it."""
+    monkeypatch.setattr(keras.Model, "evaluate", lambda *_, **__: {"token_accuracy": 0.5, "log_loss": log_loss})
+    found = teacher_forced(*parts[:2], make_pairs(8, most=3))["perplexity"]
+    assert found == perplexity or (math.isnan(found) and math.isnan(perplexity))
