@@ -300,7 +300,7 @@ def test_a_kill_during_export_leaves_the_version_before_and_the_number_after_it(
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs signals")
 def test_a_full_disk_during_a_checkpoint_leaves_the_one_before_and_resume_goes_on(sentiment, trained, monkeypatch):
-    run = trained / "runs" / "sentiment" / "weather"
+    run, handler = trained / "runs" / "sentiment" / "weather", signal.getsignal(signal.SIGINT)
     whole = everything(run / "checkpoints"), (run / "model.keras").read_bytes()
     longer = ("train", "--resume", run, "--train.epochs", "3", "--saved_models", trained / "saved_models", "--json")
     with monkeypatch.context() as patch:
@@ -311,7 +311,7 @@ def test_a_full_disk_during_a_checkpoint_leaves_the_one_before_and_resume_goes_o
     code, _, err = sentiment(*longer)
     assert code == 0, err
     assert (run / "history.csv").read_text().splitlines()[-1].startswith("3,")
-    assert not list(run.rglob(".tmp-*")) and signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert not list(run.rglob(".tmp-*")) and signal.getsignal(signal.SIGINT) is handler
 
 
 @pytest.mark.parametrize("content", [None, b"", b"\xff\x00\x9d random", b"{}"])

@@ -97,7 +97,7 @@ def test_ctrl_c_saves_the_step_it_stopped_at_and_says_how_to_go_on(tmp_path):
 
 @pytest.mark.parametrize("epochs", [1, 3])
 def test_ctrl_c_in_validation_keeps_the_epoch_and_resume_ends_it(tmp_path, monkeypatch, epochs):
-    sent = []
+    before, sent = signal.getsignal(signal.SIGINT), []
 
     def interrupt(self, batch, logs=None):
         if not sent:
@@ -108,7 +108,7 @@ def test_ctrl_c_in_validation_keeps_the_epoch_and_resume_ends_it(tmp_path, monke
         patch.setattr("common.training.reporting.Reporting.on_test_batch_begin", interrupt)
         with pytest.raises(KeyboardInterrupt, match=r"step 10 is saved, continue with: .* --resume"):
             small.train(tmp_path, config(epochs=epochs), small.Batches())
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert signal.getsignal(signal.SIGINT) is before
     _, result = small.train(tmp_path, config(epochs=epochs), small.Batches(), resume=True)
     assert result.resumed_step == 10
     assert [row["epoch"] for row in history(tmp_path)] == ["1", "2", "3"][:epochs]
