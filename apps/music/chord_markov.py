@@ -44,7 +44,7 @@ class ChordMarkov:
         relative: the same with all pitches counted from the lowest one that sounded.
         voices: the bigrams of the single voices.
         strengths: s_1 and s_2.
-        steps_per_quarter: of the pieces that were learned from, and so of samples.
+        steps_per_quarter: of most of the pieces that were learned from, and so of samples.
         metre: likewise.
         tempo: likewise.
     """
@@ -66,14 +66,12 @@ class ChordMarkov:
         evidence = trial._evidence(*states_and_symbols(held_out))
         pairs = [(first, second) for first in STRENGTHS for second in STRENGTHS]
         nats = [-np.log(_mixed(*evidence, pair)).sum() for pair in pairs]
-        first = train[0]
+        metres = Counter((piece.steps_per_quarter, piece.metre, piece.tempo) for piece in train)
         return cls(
             *_tables(train),
             fit_bigram(train),
             pairs[int(np.argmin(nats))],
-            first.steps_per_quarter,
-            first.metre,
-            first.tempo,
+            *metres.most_common(1)[0][0],
         )
 
     def probabilities(self, states: np.ndarray, symbols: np.ndarray) -> np.ndarray:
