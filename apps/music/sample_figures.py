@@ -43,7 +43,8 @@ def draw_sample_histograms(
     """
     joined = [JoinedPieces.of(pieces) for pieces in (held_out, samples, chain)]
     voices = joined[0].voices
-    highest, *_, lowest = VOICE_NAMES.get(voices) or ("highest voice", "lowest voice")
+    names = VOICE_NAMES.get(voices) or ("highest voice", "lowest voice")
+    highest, lowest = names[0], names[-1]
     intervals = [interval_histogram(pieces) for pieces in joined]  # [voices, intervals] each
     figure, (classes, lengths, *melodies) = new_figure(2, 2, size=(11.0, 7.2))
     _bars(classes, [pitch_class_histogram(pieces) for pieces in joined], PITCH_CLASSES)
@@ -63,7 +64,7 @@ def draw_sample_histograms(
     names = [name if step % 2 == 0 else "" for step, name in zip(steps, names)]  # there is no room for all
     for axes, voice, name in zip(melodies, (0, voices - 1), (highest, lowest)):
         _bars(axes, [rows[voice] for rows in intervals], names)
-        axes.set_title(f"intervals of the {name}" if voices > 1 else "intervals")
+        axes.set_title(f"intervals of the {name}")
         axes.set_xlabel("semitones to the next note")
         axes.set_ylabel("share of the notes")
     if voices == 1:
@@ -99,6 +100,6 @@ def _bars(axes: Axes, rows: Sequence[np.ndarray], names: Sequence[str], of: Sequ
         )
     axes.set_xticks(places, names, fontsize=8)
     axes.set_xlim(-0.6, len(names) - 0.4)
-    axes.set_ylim(0, 1.4 * max(max(map(np.max, rows)), 0.01))  # the legend has room above the bars
+    axes.set_ylim(0, 1.4 * max(np.max(rows, initial=0.0), 0.01))  # the legend has room above the bars
     axes.yaxis.set_major_formatter(PercentFormatter(1.0))
     axes.legend(fontsize=9, loc="upper right")

@@ -46,9 +46,7 @@ def test_the_bigram_is_the_formula():
             before = SILENT if pitch == -1 else pitch
     for (before, symbol), count in pairs.items():
         expected = count + table.strength * simpler.probabilities[2, before, symbol]
-        np.testing.assert_allclose(
-            table.probabilities[2, before, symbol], expected / (firsts[before] + table.strength)
-        )
+        np.testing.assert_allclose(table.probabilities[2, before, symbol], expected / (firsts[before] + table.strength))
 
 
 def test_likelihood_counts_every_note_once():
