@@ -89,19 +89,17 @@ def test_likelihood_counts_the_notes_of_chords(chain):
     assert score.correct == (chain.likely(states) == symbols).sum()
 
 
-def test_samples_are_drawn_from_the_probabilities(chain):
-    """The surprise of what it draws is the entropy, on average."""
-    pieces = chain.sample(length=40, seed=3, count=100)
-    states, symbols = states_and_symbols(pieces)
-    surprise = -np.log(chain.probabilities(states, symbols))
-    different, counts = np.unique(states, axis=0, return_counts=True)
-    often = np.argsort(-counts)[:8]
-    for state in different[often]:
-        chances = chain.probabilities(np.tile(state, (len(EVERY_PAIR), 1)), EVERY_PAIR)
-        entropy = -np.sum(chances * np.log(np.maximum(chances, 1e-300)))
-        deviation = np.sqrt(np.sum(chances * np.log(np.maximum(chances, 1e-300)) ** 2) - entropy**2)
-        drawn = surprise[(states == state).all(-1)]
-        assert abs(drawn.mean() - entropy) < 4.5 * deviation / np.sqrt(len(drawn))
+@pytest.mark.parametrize("strengths", [(4.0, 0.5), (0.5, 4.0), (1000.0, 4.0), (1000.0, 1000.0)])
+def test_symbols_are_drawn_as_often_as_they_are_likely(strengths):
+    pieces = [piece_of([[64, 60], [65, 60], [64, 60], [64, 57]] * 2), piece_of([[66, 62], [69, 62]])]
+    chain = replace(ChordMarkov.fit(pieces), strengths=strengths)
+    random, draws = np.random.default_rng(7), 3000
+    for state in [(64, 60), (66, 62), (65, 61)]:
+        drawn = Counter(tuple(chain._draw(np.array(state), random).tolist()) for _ in range(draws))
+        for symbols in [*chain.absolute[64, 60], (67, 62), (HOLD, HOLD), (66, HOLD), (HOLD, 58)]:
+            chance = chain.probabilities(np.array([state]), np.array([symbols]))[0]
+            allowed = 4.5 * np.sqrt(max(chance * (1 - chance), 1 / draws) / draws)
+            assert abs(drawn[symbols] / draws - chance) < allowed, (state, symbols)
 
 
 def test_samples_are_pieces_like_those_of_the_training():
