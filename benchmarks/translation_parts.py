@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from apps.translation.config import PRESETS, Config
 from apps.translation.data import load_splits
-from apps.translation.losses import SmoothedCrossEntropy
+from common.training.token_losses import SmoothedCrossEntropy
 from apps.translation.model import build_model
 from apps.translation.pairs import SentencePairs, Splits
 from apps.translation.preprocessing import Preprocessor

@@ -4,7 +4,6 @@ import keras
 
 from apps.translation.batches import make_evaluation_data, make_training_data
 from apps.translation.config import Config
-from apps.translation.losses import SmoothedCrossEntropy, token_metrics
 from apps.translation.model import build_model
 from apps.translation.pairs import Splits
 from apps.translation.preprocessing import Preprocessor
@@ -16,6 +15,7 @@ from common.training.fit import resumable_fit
 from common.training.optimizer import make_optimizer
 from common.training.precision import rebuilt_in_float32, require_float32_outputs, set_precision
 from common.training.seeds import set_seeds
+from common.training.token_losses import SmoothedCrossEntropy, token_metrics
 
 
 def train(config: Config, run: Run, splits: Splits, preprocessor: Preprocessor, resume: bool = False) -> keras.Model:

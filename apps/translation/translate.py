@@ -11,12 +11,12 @@ import tensorflow as tf
 from keras import ops
 
 from apps.translation.batches import make_evaluation_data
-from apps.translation.losses import SmoothedCrossEntropy, token_metrics
 from apps.translation.pairs import SentencePairs
 from apps.translation.steps import StepwiseDecoder
 from apps.translation.vocabulary import END_ID, PAD_ID, START_ID, UNKNOWN_ID
 from common.decoding import Beams, Decoded, beam_search, coverage_penalty, greedy, repeat_rows
 from common.layers import AttentionRNN
+from common.training.token_losses import SmoothedCrossEntropy, token_metrics
 
 BATCH = 64  # sentences at once
 LENGTHS = 16  # sources are padded to multiples of it, so that few lengths are compiled where they are

@@ -56,12 +56,14 @@ class BatchPlan:
         rows = [rows for rows, _ in self.evaluation()]
         return np.concatenate(rows) if rows else np.zeros(0, np.int64)
 
-    def training_dataset(self, gather: Callable, first_step: int = 0) -> tf.data.Dataset:
+    def training_dataset(self, gather: Callable, first_step: int = 0, numbered: bool = False) -> tf.data.Dataset:
         """Endless training batches from `first_step` on, counted over all epochs.
 
         Args:
             gather: function of rows int64 `[batch]` and bucket int64 that returns what a batch holds.
             first_step: from 0.
+            numbered: whether `gather` gets the number of the step, int64, as a third argument: the seed of what is drawn anew
+                each time an example is seen.
         """
 
         def batches() -> Iterator[tuple[np.ndarray, int]]:
@@ -70,7 +72,14 @@ class BatchPlan:
                 yield from self.epoch(epoch)[offset:]
                 epoch, offset = epoch + 1, 0
 
-        return _gathered(batches, gather)
+        if not numbered:
+            return _gathered(batches, gather)
+
+        def numbered_batches() -> Iterator[tuple[np.ndarray, int, int]]:
+            for step, (rows, bucket) in enumerate(batches(), first_step):
+                yield rows, bucket, step
+
+        return _gathered(numbered_batches, gather, numbers=2)
 
     def evaluation_dataset(self, gather: Callable) -> tf.data.Dataset:
         """Each example once, and as many batches as it says; `gather` as above, to which -1 is a row that fills up."""
@@ -79,12 +88,14 @@ class BatchPlan:
         return dataset.apply(tf.data.experimental.assert_cardinality(sum(1 for _ in self.evaluation())))
 
 
-def _gathered(batches, gather):
-    def with_shape(rows, bucket):
-        rows.set_shape([None])
-        return gather(rows, bucket)
+def _gathered(batches, gather, numbers=1):
+    """Batches of rows and so many numbers, each made what `gather` returns for them."""
 
-    signature = (tf.TensorSpec([None], tf.int64), tf.TensorSpec([], tf.int64))
+    def with_shape(rows, *others):
+        rows.set_shape([None])
+        return gather(rows, *others)
+
+    signature = (tf.TensorSpec([None], tf.int64), *[tf.TensorSpec([], tf.int64)] * numbers)
     dataset = tf.data.Dataset.from_generator(batches, output_signature=signature)
     return dataset.map(with_shape, num_parallel_calls=2, deterministic=True).prefetch(4)
 

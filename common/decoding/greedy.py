@@ -43,7 +43,8 @@ def greedy(
         state: before the first step; nested structure of tensors `[batch, ...]`.
         first_ids: int32 `[batch]`, what `step` gets first; not part of the answer.
         end_id: int, the token that ends a sequence; None for sequences of `max_length` tokens.
-        max_length: positive int; a sequence that has no end by then is returned as it is.
+        max_length: positive int; a sequence that has no end by then is returned as it is. On TensorFlow it may be an int32
+            scalar tensor, at least 1.
         min_length: int, tokens, the end counted, before which the end is not chosen.
         pad_id: int, stands behind the end, and is what `step` gets for a sequence that has ended.
         forbidden: bool `[vocabulary]` or `[batch, vocabulary]`, tokens not to be chosen; at least one must be left.

@@ -14,9 +14,10 @@ def is_possible(log_values):
 
 
 def check_lengths(name, end_id, max_length, min_length):
-    if not isinstance(max_length, int) or max_length < 1:
+    known = not ops.is_tensor(max_length)
+    if known and (not isinstance(max_length, int) or max_length < 1):
         raise ValueError(f"{name}: max_length must be a positive int, got {max_length!r}")
-    if not 0 <= min_length <= max_length:
+    if min_length < 0 or (known and min_length > max_length):
         raise ValueError(f"{name}: min_length must be from 0 to max_length {max_length}, got {min_length!r}")
     if end_id is not None and (not isinstance(end_id, int) or end_id < 0):
         raise ValueError(f"{name}: end_id must be an int, 0 or more, or None, got {end_id!r}")
@@ -33,7 +34,7 @@ def check_forced(name, forced, max_length):
     if forced is None:
         return None
     forced = ops.cast(forced, "int32")
-    if len(forced.shape) != 2 or forced.shape[1] not in (None, max_length):
+    if len(forced.shape) != 2 or not (ops.is_tensor(max_length) or forced.shape[1] in (None, max_length)):
         raise ValueError(
             f"{name}: forced must be of shape [batch, max_length] with max_length {max_length}, got {tuple(forced.shape)}"
         )

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from apps.translation.config import PRESETS
-from apps.translation.losses import SmoothedCrossEntropy
+from common.training.token_losses import SmoothedCrossEntropy
 from apps.translation.model import build_model
 from apps.translation.translate import Translator
 from benchmarks import child, default_training, torch_translation, translation_multi30k, translation_speed

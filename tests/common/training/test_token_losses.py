@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.special import log_softmax
 
-from apps.translation.losses import SmoothedCrossEntropy, log_loss, token_accuracy, token_metrics
+from common.training.token_losses import SmoothedCrossEntropy, log_loss, token_accuracy, token_metrics
 
 BATCH, TIME, VOCABULARY = 4, 9, 11
 

@@ -11,7 +11,7 @@ class SmoothedCrossEntropy(keras.losses.Loss):
         label_smoothing: that share, 0 to 1.
 
     Call arguments:
-        labels: int32 `[batch, time]`.
+        labels: int32 `[batch, time]`, or of any shape; that of the logits has one axis more.
         logits: float `[batch, time, vocabulary]`.
         sample_weight: float `[batch, time]`, 0 for padding. The loss is the weighted mean over all tokens.
 

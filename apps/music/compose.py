@@ -1,0 +1,56 @@
+"""Composes: a network, what is known of a piece, and a seed become the rest of it."""
+
+import keras
+from keras import ops
+
+from apps.music.events import END
+from apps.music.preprocessing import Preprocessor
+from apps.music.steps import StepwiseNetwork
+from apps.music.vocabulary import FREE
+from common.decoding import sample
+
+
+class Composer:
+    """Free composition, continuation and harmonisation: of some slots the symbol is known, the others are drawn.
+
+    Args:
+        network: as `build_model` returns it.
+        preprocessor: the one it was trained with.
+    """
+
+    def __init__(self, network: keras.Model, preprocessor: Preprocessor):
+        self._network = StepwiseNetwork(network)
+        self._end_id = None if preprocessor.has_voices else END
+
+    def compose(self, given, positions, remaining, lengths, seeds, temperature, top_p):
+        """Draws what is not given.
+
+        Args:
+            given: int32 `[batch, time, slots]`, `FREE` where a symbol is to be found.
+            positions: int32 `[batch, time]`, steps since the bar line.
+            remaining: int32 `[batch, time]`, steps to the end of the piece; 0 where it is not told.
+            lengths: int32 `[batch]`, steps of time of each piece.
+            seeds: int32 `[batch]`; a row depends on its own alone.
+            temperature: float32 `[batch]`, 0 for the likeliest symbol at each place.
+            top_p: float32 `[batch]`.
+
+        Returns:
+            Symbols int32 `[batch, time, slots]`, `FREE` behind the end; and float32 `[batch]`, the logarithm of the
+            probability of all symbols, those given and those behind the end too.
+        """
+        batch, time, slots = ops.shape(given)
+        step, state = self._network.start(positions, remaining, given, lengths)
+        found = sample(
+            step,
+            state,
+            ops.zeros_like(seeds) + FREE,
+            seeds,
+            end_id=self._end_id,
+            max_length=time * slots,
+            temperature=temperature,
+            top_p=top_p,
+            pad_id=FREE,
+            forced=ops.reshape(ops.where(ops.equal(given, FREE), -1, given), (batch, time * slots)),
+        )
+        inside = (ops.arange(time, dtype="int32")[None] < lengths[:, None])[..., None]
+        return ops.where(inside, ops.reshape(found.ids, (batch, time, slots)), FREE), found.log_probabilities
