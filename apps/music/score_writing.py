@@ -81,30 +81,17 @@ def make_score(piece: VoicePiece | NotePiece) -> stream.Score:
 
 
 def _measures(piece: VoicePiece, voice: int) -> list[stream.Measure]:
-    quarter = piece.steps_per_quarter
     starts = bar_starts(piece)
-    has_pickup = bool(starts) and piece.positions[0] != 0
-    measures = [stream.Measure(number=number) for number in range(1 - has_pickup, 1 - has_pickup + max(len(starts), 1))]
-    first = measures[0]
-    first.append(_clef(piece.pitches[:, voice]))
-    if piece.key is not None:
-        first.append(key.KeySignature(piece.key))
-    first.append(meter.TimeSignature("{}/{}".format(*piece.metre)))
+    measures = _empty_measures(piece, starts)
+    measures[0].insert(0, _clef(piece.pitches[:, voice]))
     if voice == 0:
-        first.insert(0, tempo.MetronomeMark(number=round(piece.tempo, 2), referent="quarter"))
-    if has_pickup:
-        first.paddingLeft = float(Fraction(int(piece.positions[0]), quarter))
-        first.showNumber = ShowNumber.NEVER  # so that an editor knows that the bar is short on purpose
-    if not len(piece):
-        first.append(note.Rest(quarterLength=4 * Fraction(*piece.metre)))
+        measures[0].insert(0, tempo.MetronomeMark(number=round(piece.tempo, 2), referent="quarter"))
+    if not starts:
+        measures[0].append(note.Rest(quarterLength=4 * Fraction(*piece.metre)))
     ends_of_fermatas = _ends_of_fermatas(piece)
-    for begin, end, midi in _notes_and_rests(piece, voice):
-        cuts = [begin, *(bar for bar in starts if begin < bar < end), end]
-        values = [
-            pair
-            for low, high in pairwise(cuts)
-            for pair in _note_values(int(piece.positions[low]), low, high, quarter, _beat(piece))
-        ]
+    for begin, end, midi in _notes_and_rests(piece, voice, starts):
+        edges = [begin, *(bar for bar in starts if begin < bar < end), end]
+        values = [value for low, high in pairwise(edges) for value in _note_values(piece, low, high)]
         for index, (at, value) in enumerate(values):
             is_last = index == len(values) - 1
             element = note.Rest() if midi == SILENCE else note.Note(_pitch(midi, piece.key or 0))
@@ -114,15 +101,32 @@ def _measures(piece: VoicePiece, voice: int) -> list[stream.Measure]:
             if midi != SILENCE and is_last and any(begin < stop <= end for stop in ends_of_fermatas):
                 element.expressions.append(expressions.Fermata())
             bar = int(np.searchsorted(starts, at, side="right")) - 1
-            measures[bar].insert(Fraction(at - starts[bar], quarter), element)
+            measures[bar].insert(Fraction(at - starts[bar], piece.steps_per_quarter), element)
     return measures
 
 
-def _notes_and_rests(piece: VoicePiece, voice: int) -> list[tuple[int, int, int]]:
+def _empty_measures(piece: VoicePiece, starts: list[int]) -> list[stream.Measure]:
+    """Measures with numbers and signatures, which know what they lack of a whole bar: music21 would add rests."""
+    is_pickup = bool(starts) and piece.positions[0] != 0
+    measures = [stream.Measure(number=number) for number in range(1 - is_pickup, 1 - is_pickup + max(len(starts), 1))]
+    for measure, begin, end in zip(measures, starts, [*starts[1:], len(piece)]):
+        left = int(piece.positions[begin])
+        right = piece.steps_per_bar - left - (end - begin)
+        measure.paddingLeft = Fraction(left, piece.steps_per_quarter)
+        measure.paddingRight = Fraction(max(right, 0), piece.steps_per_quarter)
+    if is_pickup:
+        measures[0].showNumber = ShowNumber.NEVER  # so that an editor knows that the bar is short on purpose
+    if piece.key is not None:
+        measures[0].insert(0, key.KeySignature(piece.key))
+    measures[0].insert(0, meter.TimeSignature("{}/{}".format(*piece.metre)))
+    return measures
+
+
+def _notes_and_rests(piece: VoicePiece, voice: int, starts: list[int]) -> list[tuple[int, int, int]]:
     """Begin, end and pitch, without gaps; a rest ends with its bar."""
     rows, before = [], 0
     for begin, end, midi in [*voice_notes(piece, voice), (len(piece), len(piece), SILENCE)]:
-        edges = [before, *(bar for bar in bar_starts(piece) if before < bar < begin), begin]
+        edges = [before, *(bar for bar in starts if before < bar < begin), begin]
         rows += [(low, high, SILENCE) for low, high in pairwise(edges) if high > low]
         if end > begin:
             rows.append((begin, end, midi))
@@ -130,27 +134,19 @@ def _notes_and_rests(piece: VoicePiece, voice: int) -> list[tuple[int, int, int]
     return rows
 
 
-def _note_values(position: int, low: int, high: int, quarter: int, beat: Fraction) -> list[tuple[int, Fraction]]:
-    """Splits steps `low` to `high` of one bar into note values.
+def _note_values(piece: VoicePiece, low: int, high: int) -> list[tuple[int, Fraction]]:
+    """Splits steps `low` to `high` of one bar into note values: the step at which each begins, and its length in quarters.
 
     What begins on a beat is written as long as it can be; what begins beside one is split at the next, unless it is a beat
     long and in the middle between two (a syncopation everybody reads).
-
-    Args:
-        position: step of the bar at which `low` lies.
-        low: first step.
-        high: step after the last.
-        quarter: steps in a quarter.
-        beat: quarters in a beat.
-
-    Returns:
-        Step at which each value begins, and its length in quarters.
     """
+    quarter, beat = piece.steps_per_quarter, _beat(piece)
+    before = int(piece.positions[low]) - low  # steps of the bar before step 0
     writable = [value for value in _NOTE_VALUES if (value * quarter).denominator == 1]
     values, at = [], low
     while at < high:
         rest = Fraction(high - at, quarter)
-        after_beat = Fraction(position + at - low, quarter) % beat
+        after_beat = Fraction(before + at, quarter) % beat
         is_syncopation = after_beat * 2 == beat and rest == beat
         if after_beat and after_beat + rest > beat and not is_syncopation:
             rest = beat - after_beat
