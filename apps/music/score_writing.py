@@ -6,6 +6,8 @@ beams and accidentals and writes the file.
 
 from __future__ import annotations
 
+import contextlib
+import io
 import zipfile
 from fractions import Fraction
 from itertools import pairwise
@@ -13,8 +15,9 @@ from pathlib import Path
 
 import numpy as np
 from music21 import clef, expressions, instrument, key, metadata, meter, note, pitch, stream, tempo, tie
-from music21.musicxml.m21ToXml import GeneralObjectExporter
+from music21.musicxml.m21ToXml import ScoreExporter
 from music21.stream.enums import ShowNumber
+from music21.stream.makeNotation import makeTupletBrackets
 
 from apps.music.midi_writing import VOICE_PROGRAM
 from apps.music.pieces import SILENCE, NotePiece, VoicePiece, bar_starts, voice_names, voice_notes
@@ -39,7 +42,10 @@ def write_musicxml(piece: VoicePiece | NotePiece, path: str | Path) -> None:
         UserError: the piece has no bars (a `NotePiece`), its grid has no note values, the disk is full, or the place cannot
             be written.
     """
-    text = GeneralObjectExporter(make_score(piece)).parse()
+    # music21 makes no notation of its own: it would join tied triplets, and with them notes that are struck again.
+    exporter = ScoreExporter(make_score(piece), makeNotation=False)
+    exporter.parse()
+    text = exporter.asBytes()
     with atomic_write(path, "wb") as file:
         if Path(path).suffix.lower() != ".mxl":
             file.write(text)
@@ -76,6 +82,11 @@ def make_score(piece: VoicePiece | NotePiece) -> stream.Score:
         part.insert(0, player)
         for measure in _measures(piece, voice):
             part.append(measure)
+        part.makeAccidentals(inPlace=True)
+        with contextlib.redirect_stderr(io.StringIO()):  # music21 tells of beams that an editor sets itself
+            part.makeBeams(inPlace=True)
+        for measure in part.getElementsByClass(stream.Measure):
+            makeTupletBrackets(measure, inPlace=True)
         score.insert(0, part)
     return score
 
@@ -96,10 +107,12 @@ def _measures(piece: VoicePiece, voice: int) -> list[stream.Measure]:
             is_last = index == len(values) - 1
             element = note.Rest() if midi == SILENCE else note.Note(_pitch(midi, piece.key or 0))
             element.quarterLength = value
+            if midi == SILENCE:  # a rest for the whole bar in a bar that is short would be read as one of full length
+                element.fullMeasure = value == 4 * Fraction(*piece.metre)
             if midi != SILENCE and len(values) > 1:
                 element.tie = tie.Tie("start" if index == 0 else "stop" if is_last else "continue")
             if midi != SILENCE and is_last and any(begin < stop <= end for stop in ends_of_fermatas):
-                element.expressions.append(expressions.Fermata())
+                element.expressions.append(_fermata())
             bar = int(np.searchsorted(starts, at, side="right")) - 1
             measures[bar].insert(Fraction(at - starts[bar], piece.steps_per_quarter), element)
     return measures
@@ -170,6 +183,12 @@ def _ends_of_fermatas(piece: VoicePiece) -> list[int]:
         return []
     after = np.append(piece.fermatas[1:], False)
     return [1 + int(step) for step in np.flatnonzero(piece.fermatas & ~after)]
+
+
+def _fermata() -> expressions.Fermata:
+    sign = expressions.Fermata()
+    sign.type = "upright"  # music21 has them upside down, as below the lowest staff
+    return sign
 
 
 def _clef(pitches: np.ndarray) -> clef.Clef:

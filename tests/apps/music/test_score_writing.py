@@ -119,6 +119,7 @@ def test_a_fermata_is_over_the_last_note_under_it(tmp_path):
     score = written(dataclasses.replace(piece, fermatas=np.array(fermatas)), tmp_path / "a.musicxml")
     marked = [[note.nameWithOctave for note in part.recurse().notes if note.expressions] for part in score.parts]
     assert marked == [["D4"], ["E3"]]
+    assert (tmp_path / "a.musicxml").read_text("utf-8").count('<fermata type="upright"') == 2
 
 
 def test_a_compressed_file_is_one_and_reads_the_same(tmp_path):
@@ -153,3 +154,13 @@ def test_every_usual_grid_has_note_values(steps):
     piece = make_voices(" ".join(["60", *["."] * (steps + 1), "-", "62"]), steps_per_quarter=steps)
     (part,) = make_score(piece).parts
     assert sum(element.quarterLength for element in part.recurse().notesAndRests) * steps == pytest.approx(steps + 4)
+
+
+def test_triplets_stay_apart_and_nothing_is_told_on_the_console(tmp_path, capfd):
+    # music21's own notation joins the third and the fourth note, which are struck one after the other.
+    text = "66 . . . 61 . . . . . . 61 . . . . . 66 66 . 40 . . . 40 . . . . . . - - - - - - - - 60 . . . . 60 . . . . 66 ."
+    piece = make_voices(text, steps_per_quarter=6, first_position=12)
+    (part,) = written(piece, tmp_path / "a.musicxml").parts
+    struck = [note.pitch.midi for note in part.recurse().notes if not note.tie or note.tie.type == "start"]
+    assert struck == [pitch for _, _, pitch in voice_notes(piece, 0)]
+    assert capfd.readouterr() == ("", "")
