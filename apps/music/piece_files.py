@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import numpy as np
+
 from apps.music.config import Representation
 from apps.music.pieces import NotePiece, VoicePiece
 from common.errors import UserError
@@ -29,15 +31,15 @@ def _write_score(piece: VoicePiece | NotePiece, path: Path) -> None:
     write_musicxml(piece, path)
 
 
-def _write_picture(piece: VoicePiece | NotePiece, path: Path) -> None:
+def _write_picture(piece: VoicePiece | NotePiece, path: Path, given: np.ndarray | None = None) -> None:
     from apps.music.piano_roll import draw_piano_roll
     from common.figures import save_figure
 
-    save_figure(draw_piano_roll(piece, piece.name), path)
+    save_figure(draw_piano_roll(piece, piece.name, given), path)
 
 
 # What writes the files of an ending. Each imports what it needs, so that a mistake is told before anything heavy is loaded.
-ENDINGS: dict[str, Callable[[VoicePiece | NotePiece, Path], None]] = {
+ENDINGS: dict[str, Callable[..., None]] = {
     ".mid": _write_midi,
     ".midi": _write_midi,
     ".wav": _write_sound,
@@ -46,6 +48,7 @@ ENDINGS: dict[str, Callable[[VoicePiece | NotePiece, Path], None]] = {
     ".mxl": _write_score,
 }
 _SCORES = (".musicxml", ".mxl")
+_PICTURES = (".png",)
 
 
 def check_outputs(paths: Sequence[str | Path], representation: Representation) -> list[Path]:
@@ -86,12 +89,18 @@ def check_outputs(paths: Sequence[str | Path], representation: Representation) -
     return list(checked.values())
 
 
-def write_piece(piece: VoicePiece | NotePiece, path: str | Path) -> None:
+def write_piece(piece: VoicePiece | NotePiece, path: str | Path, given: np.ndarray | None = None) -> None:
     """Writes what the ending of `path` says, whole or not at all.
+
+    Args:
+        piece: to write.
+        path: with one of `ENDINGS`.
+        given: bool [time, voices] of a `VoicePiece`, True where the person gave the note; a picture marks it.
 
     Raises:
         UserError: see `check_outputs`; the disk is full.
     """
     representation = "voices" if isinstance(piece, VoicePiece) else "events"
     (path,) = check_outputs([path], representation)
-    ENDINGS[path.suffix.lower()](piece, path)
+    ending = path.suffix.lower()
+    ENDINGS[ending](piece, path, **({"given": given} if ending in _PICTURES else {}))

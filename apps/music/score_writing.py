@@ -72,9 +72,11 @@ def make_score(piece: VoicePiece | NotePiece) -> stream.Score:
             "write .mid, .wav or .png"
         )
     score = stream.Score()
-    title = "".join(letter for letter in piece.name if letter.isprintable())  # XML has no control characters
+    title = "".join(
+        letter for letter in piece.name if letter.isprintable()
+    )  # XML has no control characters, UTF-8 no bytes that are no text
     # An empty name keeps music21's own out of the place of the composer.
-    score.insert(0, metadata.Metadata(title=title.encode("utf-8", "replace").decode("utf-8"), composer=" "))
+    score.insert(0, metadata.Metadata(title=title, composer=" "))
     for voice, name in enumerate(voice_names(piece.voices)):
         part = stream.Part(id=f"P{voice + 1}")
         player = instrument.Instrument(name[0].upper() + name[1:])

@@ -6,6 +6,7 @@ import sys
 import wave
 
 import mido
+import numpy as np
 import pytest
 
 from apps.music.piece_files import ENDINGS, check_outputs, write_piece
@@ -67,6 +68,15 @@ def test_mistakes_are_told_before_any_work(tmp_path, name, representation, told)
     with pytest.raises(UserError, match=told):
         check_outputs([tmp_path / "good.mid", tmp_path / name], representation)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file.txt", "folder.mid"]
+
+
+def test_a_picture_marks_what_was_given(tmp_path):
+    given = np.zeros((8, 2), bool)
+    given[:, 0] = True
+    for name, marks in (("plain.png", None), ("marked.png", given), ("marked.mid", given), ("plain.mid", None)):
+        write_piece(VOICES, tmp_path / name, marks)
+    assert (tmp_path / "plain.png").read_bytes() != (tmp_path / "marked.png").read_bytes()
+    assert (tmp_path / "plain.mid").read_bytes() == (tmp_path / "marked.mid").read_bytes()
 
 
 def test_one_file_twice_is_a_mistake_however_it_is_spelled(tmp_path, monkeypatch):
