@@ -187,6 +187,28 @@ def onsets_where_pitches_change(pitches: np.ndarray) -> np.ndarray:
     return (pitches != SILENCE) & (pitches != before)
 
 
+def voice_notes(piece: VoicePiece, voice: int) -> list[tuple[int, int, int]]:
+    """First step, step after the last, and MIDI pitch of each note of a voice, in order; held steps are joined."""
+    pitches, onsets = piece.pitches[:, voice], piece.onsets[:, voice]
+    before = np.concatenate([[SILENCE], pitches[:-1]])
+    changes = np.flatnonzero(onsets | (pitches != before))
+    ends = np.append(changes[1:], len(pitches))
+    return [
+        (int(begin), int(end), int(pitches[begin])) for begin, end in zip(changes, ends) if pitches[begin] != SILENCE
+    ]
+
+
+def voice_names(voices: int) -> tuple[str, ...]:
+    """What the voices are called, the highest first."""
+    return VOICE_NAMES.get(voices, tuple(f"voice {1 + index}" for index in range(voices)))
+
+
+def bar_starts(piece: VoicePiece) -> list[int]:
+    """Steps at which bars begin; the first is 0 even where the piece begins with a pickup, an empty piece has none."""
+    again = 1 + np.flatnonzero(piece.positions[1:] <= piece.positions[:-1])
+    return [0, *map(int, again)] if len(piece) else []
+
+
 def voices_to_notes(piece: VoicePiece, velocity: int = 80) -> NotePiece:
     """The notes of a piece on a grid; one part for each voice.
 
@@ -195,23 +217,17 @@ def voices_to_notes(piece: VoicePiece, velocity: int = 80) -> NotePiece:
         velocity: of every note, 1 to 127.
     """
     step = 60.0 / piece.tempo / piece.steps_per_quarter  # seconds
-    rows = []
-    for voice in range(piece.voices):
-        pitches, onsets = piece.pitches[:, voice], piece.onsets[:, voice]
-        changes = np.flatnonzero(onsets | (pitches != np.concatenate([[SILENCE], pitches[:-1]])))
-        ends = np.append(changes[1:], len(pitches)) if len(changes) else changes
-        rows += [
-            (begin * step, end * step, pitches[begin], velocity, voice)
-            for begin, end in zip(changes, ends)
-            if pitches[begin] != SILENCE
-        ]
+    rows = [
+        (begin * step, end * step, pitch, velocity, voice)
+        for voice in range(piece.voices)
+        for begin, end, pitch in voice_notes(piece, voice)
+    ]
     notes = np.array(rows, NOTE)
     order = np.lexsort((notes["part"], notes["pitch"], notes["start"]))
-    names = VOICE_NAMES.get(piece.voices, tuple(f"voice {1 + index}" for index in range(piece.voices)))
     return NotePiece(
         piece.name,
         notes[order],
-        tuple(Part(name) for name in names),
+        tuple(Part(name) for name in voice_names(piece.voices)),
         tempo=piece.tempo,
         metre=piece.metre,
         key=piece.key,
