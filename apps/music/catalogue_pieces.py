@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from apps.music.midi_files import midi_notes, read_midi
 from apps.music.pieces import NotePiece
-from apps.music.score import UnreadableFile
+from apps.music.score import UnreadableFile, counted
 from common.console import get_console
 from common.data.tfds_builders import check_text_feature, find_splits, open_builder, prepare, read_examples
 from common.errors import UserError
 
 _MIDI, _ID = "midi", "id"
-_DEFAULTS = {"groove": "groove/full-midionly"}  # whole performances, without their sound
+DEFAULTS = {"groove": "groove/full-midionly"}  # whole performances, without their sound
 
 
 def load_catalogue_pieces(name: str, data_dir: str) -> tuple[dict[str, list[NotePiece]], str, list[str]]:
@@ -26,7 +26,7 @@ def load_catalogue_pieces(name: str, data_dir: str) -> tuple[dict[str, list[Note
     Raises:
         UserError: the set does not exist, has no MIDI, or cannot be downloaded or prepared here.
     """
-    builder = open_builder(_DEFAULTS.get(name, name), data_dir)
+    builder = open_builder(DEFAULTS.get(name, name), data_dir)
     origin = f"{name} (tfds)"
     features = builder.info.features or {}
     check_text_feature(features, _MIDI, origin, "--data.name")
@@ -48,5 +48,5 @@ def load_catalogue_pieces(name: str, data_dir: str) -> tuple[dict[str, list[Note
                 progress.update(number)
         if not parts[part]:
             raise UserError(f"{origin}, {split} has no MIDI that can be read; choose another set with --data.name.")
-    notes = [f"{len(broken):,} pieces of {origin} were skipped: {'; '.join(broken[:3])}."] if broken else []
+    notes = [f"{counted(len(broken), 'piece')} of {origin} skipped: {'; '.join(broken[:3])}."] if broken else []
     return parts, str(builder.data_dir), notes

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from apps.music.pieces import NOTE, NotePiece, Part
-from apps.music.score import Score, UnreadableFile, first_line, make_notes, regular_bars
+from apps.music.score import Score, UnreadableFile, counted, make_notes, regular_bars, shown_error
 
 MIDI_SUFFIXES = (".mid", ".midi", ".kar")
 _FIFTHS = "FCGDAEB"  # one sharp more each
@@ -85,11 +85,11 @@ def read_midi(source: Path | bytes, name: str) -> Midi:
         AttributeError,
         ArithmeticError,
     ) as error:
-        raise UnreadableFile(f"it is damaged: {type(error).__name__}: {first_line(error)}") from error
+        raise UnreadableFile(f"it is damaged: {shown_error(error)}") from error
     kept = sum(len(instrument.notes) for instrument in content.instruments)
     if not kept:
         raise UnreadableFile("it has no notes")
-    told = (f"{struck - kept} notes without length or end were left out",) if struck > kept else ()
+    told = (f"{counted(struck - kept, 'note')} without length or end left out",) if struck > kept else ()
     return Midi(name, content, _sharps(key), told)
 
 
@@ -128,7 +128,7 @@ def midi_score(midi: Midi) -> Score:
     # Of several at one time the last counts.
     changes = sorted({change[0]: change for change in changes if change[0] < length}.values())
     if len(content.get_tempo_changes()[1]) > 1:
-        told.append("changes of tempo were left out")
+        told.append("changes of tempo left out")
     if len({change[1:] for change in changes}) > 1:
         told.append("the metre changes, and positions in the bar follow it")
     return Score(

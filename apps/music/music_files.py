@@ -14,9 +14,9 @@ import numpy as np
 from apps.music.grid_files import read_grid_file
 from apps.music.midi_files import MIDI_SUFFIXES, midi_notes, midi_score, read_midi
 from apps.music.pieces import NOTE, NotePiece, Part, VoicePiece, voices_to_notes
-from apps.music.score import Score, UnreadableFile
+from apps.music.score import Score, UnreadableFile, counted
 from apps.music.score_files import SCORE_SUFFIXES, read_scores
-from apps.music.voicing import DEFAULT_TEMPO, is_monophonic, most_at_once, on_grid
+from apps.music.voicing import DEFAULT_TEMPO, is_monophonic, most_at_once, on_grid, parts_on_grid
 from common.console import get_console
 from common.errors import UserError
 from common.spelling import listed
@@ -61,16 +61,13 @@ def read_pieces(path: str, data) -> tuple[dict[str, list[VoicePiece] | list[Note
             progress.update(number)
     if not pieces:
         raise UserError(
-            f"{place}: of {len(files):,} files none can be used: {_first(skipped)}; give files of music that have what "
-            "is missing here."
+            f"{place}: of {counted(len(files), 'file')} none can be used: {_first(skipped)}; give others, or other settings."
         )
     notes = []
     if skipped:
-        notes.append(f"{len(skipped):,} of {len(files):,} files in {place} were skipped: {_first(skipped)}.")
+        notes.append(f"{len(skipped):,} of {len(files):,} files in {place} skipped: {_first(skipped)}.")
     if changed:
-        notes.append(
-            f"{len(changed):,} of {len(pieces):,} pieces in {place} were changed on the way: {_first(changed)}."
-        )
+        notes.append(f"{len(changed):,} of {len(pieces):,} pieces in {place} changed on the way: {_first(changed)}.")
     return {"train": pieces}, notes
 
 
@@ -100,21 +97,20 @@ def read_voices(path: str, voices_at_most: int, steps_per_quarter: int) -> Voice
         return piece
     try:
         scores = _read_scores(place, place.name)
+        _check_length(scores[0], steps_per_quarter)
     except UnreadableFile as error:
         raise UserError(f"{place} cannot be used: {error}; give another file.") from error
     score = scores[0]
     told = [f"only the first of its {len(scores)} pieces is used"] if len(scores) > 1 else []
-    parts = [part for part in score.parts if len(part)]
-    apart = all(is_monophonic(part) for part in parts)
+    parts = parts_on_grid(score, steps_per_quarter)
+    if not parts:
+        raise UserError(f"{place} has no note that is as long as a step of the grid; give another file.")
+    apart = all(map(is_monophonic, parts))
     if voices_at_most == 1 and len(parts) > 1 and apart:
-        highest = max(range(len(parts)), key=lambda index: float(np.mean(parts[index]["pitch"])))
+        highest = max(score.parts, key=lambda part: float(np.mean(part["pitch"])))
         told.append(f"only the highest of its {len(parts)} parts is used")
-        score = _with_parts(score, [parts[highest]])
-    found = len(parts) if apart else most_at_once(score, steps_per_quarter)
-    try:
-        _check_length(score, steps_per_quarter)
-    except UnreadableFile as error:
-        raise UserError(f"{place} cannot be used: {error}; give another file.") from error
+        score = replace(score, parts=(highest,))
+    found = len(parts) if apart else most_at_once(parts)
     piece, changed = on_grid(score, max(1, min(found, voices_at_most)), steps_per_quarter)
     for sentence in (*told, *changed):
         get_console().line(f"{place}: {sentence}.")
@@ -155,16 +151,19 @@ def _read_file(file: Path, name: str, data) -> list[tuple[VoicePiece | NotePiece
     pieces, missing = [], []
     for score in _read_scores(file, name):
         _check_length(score, data.steps_per_quarter)
-        found = most_at_once(score, data.steps_per_quarter)
-        apart = len(score.parts) == data.voices and all(map(is_monophonic, score.parts))
+        parts = parts_on_grid(score, data.steps_per_quarter)
+        apart = len(parts) == data.voices and all(map(is_monophonic, parts))
+        found = most_at_once(parts)
         if found < data.voices and not apart:
-            missing.append(f"at most {found} notes sound at once in {score.name}, but data.voices is {data.voices}")
+            missing.append(
+                f"{score.name} has {counted(found, 'note')} at once at most, but data.voices is {data.voices}"
+            )
         else:
             pieces.append(on_grid(score, data.voices, data.steps_per_quarter))
     if not pieces:
         raise UnreadableFile(missing[0])
     if missing:  # of a file with several pieces
-        pieces[0][1].append(f"{len(missing)} pieces of its file were skipped, {missing[0]}")
+        pieces[0][1].append(f"{counted(len(missing), 'piece')} of its file skipped, because {missing[0]}")
     return pieces
 
 
@@ -180,10 +179,6 @@ def score_notes(score: Score) -> NotePiece:
     names = tuple(Part(name or f"part {index}") for index, name in enumerate(score.part_names, start=1))
     order = np.lexsort((notes["part"], notes["pitch"], notes["start"]))
     return NotePiece(score.name, notes[order], names, tempo=tempo, metre=score.metre, key=score.key)
-
-
-def _with_parts(score: Score, parts: Sequence[np.ndarray]) -> Score:
-    return replace(score, parts=tuple(parts), part_names=score.part_names[: len(parts)])
 
 
 def _check_length(score: Score, steps_per_quarter: int) -> None:

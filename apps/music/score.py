@@ -105,6 +105,12 @@ def regular_bars(changes: list[tuple[float, int, int]], length: float) -> np.nda
     return np.array(rows, BAR)
 
 
-def first_line(error: object) -> str:
-    """The first line of what an exception says, without a full stop."""
-    return (str(error).strip().splitlines() or ["no reason given"])[0].rstrip(".")
+def counted(count: int, what: str) -> str:
+    """ "1 note", "1,234 notes" of 1 or 1234 and "note"."""
+    return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"
+
+
+def shown_error(error: Exception) -> str:
+    """The kind of an exception and the first line of what it says, without a full stop."""
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0].rstrip('.')}" if lines else type(error).__name__

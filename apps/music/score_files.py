@@ -12,7 +12,7 @@ from typing import Any
 from xml.etree.ElementTree import ParseError
 from zipfile import BadZipFile
 
-from apps.music.score import Score, UnreadableFile, first_line, make_bars, make_notes, regular_bars
+from apps.music.score import Score, UnreadableFile, counted, make_bars, make_notes, regular_bars, shown_error
 
 SCORE_SUFFIXES = (".xml", ".musicxml", ".mxl", ".abc")
 _VELOCITY = 80
@@ -47,7 +47,7 @@ def read_scores(path: Path, name: str) -> list[Score]:
         ArithmeticError,
         RecursionError,
     ) as error:
-        raise UnreadableFile(f"music21 cannot read it: {type(error).__name__}: {first_line(error)}") from error
+        raise UnreadableFile(f"music21 cannot read it: {shown_error(error)}") from error
     streams = list(stream.scores) if isinstance(stream, Opus) else [stream]
     scores = [
         make_score(each, name if len(streams) == 1 else f"{name} {number}")
@@ -88,9 +88,9 @@ def make_score(stream: Any, name: str) -> Score:
     marks = [mark.getQuarterBPM() for mark in everything.getElementsByClass("MetronomeMark")]
     told = []
     if without_length:
-        told.append(f"{without_length} notes without length were left out")
+        told.append(f"{counted(without_length, 'note')} without length left out")
     if len({mark for mark in marks if mark}) > 1:
-        told.append("changes of tempo were left out")
+        told.append("changes of tempo left out")
     return Score(
         name,
         tuple(notes for _, notes in found),

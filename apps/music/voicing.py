@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from apps.music.pieces import SILENCE, VoicePiece
-from apps.music.score import SCORE_NOTE, Score
+from apps.music.score import SCORE_NOTE, Score, counted
 
 DEFAULT_TEMPO = 96.0  # quarters a minute
 _CROSSING = 1000.0  # semitones that a new note would rather leap than cross a held voice
@@ -28,22 +28,20 @@ def on_grid(score: Score, voices: int, steps_per_quarter: int) -> tuple[VoicePie
         steps_per_quarter: steps of the grid in a quarter note.
     """
     length = max(1, round_half_up(score.length * steps_per_quarter))
-    parts = [_steps(part, steps_per_quarter) for part in score.parts]
     told = list(score.told)
     off = sum(int(_off_grid(part, steps_per_quarter).sum()) for part in score.parts)
     if off:
-        told.append(f"{off} notes that begin or end between two steps of the grid were rounded")
-    lost = sum(int((part["end"] <= part["start"]).sum()) for part in parts)
+        told.append(f"{counted(off, 'note')} between the steps of the grid rounded")
+    parts = parts_on_grid(score, steps_per_quarter)
+    lost = sum(map(len, score.parts)) - sum(map(len, parts))
     if lost:
-        told.append(f"{lost} notes shorter than a step were left out")
-    parts = [part[part["end"] > part["start"]] for part in parts]
-    parts = [part for part in parts if len(part)]
+        told.append(f"{counted(lost, 'note')} shorter than a step left out")
     if len(parts) == voices and all(map(is_monophonic, parts)):
         dealt = sorted(parts, key=lambda part: -np.average(part["pitch"], weights=part["end"] - part["start"]))
     else:
         dealt, dropped = deal(np.concatenate(parts) if parts else np.zeros(0, SCORE_NOTE), voices)
         if dropped:
-            told.append(f"{dropped} notes were left out because more than {voices} sounded at once")
+            told.append(f"{counted(dropped, 'note')} left out or cut short where more than {voices} sound at once")
     return fill_grid(score, dealt, length, steps_per_quarter), told
 
 
@@ -78,17 +76,26 @@ def fill_grid(score: Score, voices: Sequence[np.ndarray], length: int, steps_per
     )
 
 
-def most_at_once(score: Score, steps_per_quarter: int) -> int:
-    """How many notes sound at once on the grid, at most; the same pitch twice counts once."""
-    if not score.parts:
-        return 0
-    notes = _steps(np.concatenate(score.parts), steps_per_quarter)
-    notes = notes[notes["end"] > notes["start"]]
+def parts_on_grid(score: Score, steps_per_quarter: int) -> list[np.ndarray]:
+    """`SCORE_NOTE` [notes] in steps of each part that has a note; those that would have no length are left out."""
+    parts = []
+    for part in score.parts:
+        part = part.copy()
+        for name in ("start", "end"):
+            part[name] = round_half_up(part[name] * steps_per_quarter)
+        part = part[part["end"] > part["start"]]
+        if len(part):
+            parts.append(part[np.lexsort((-part["pitch"], part["start"]))])
+    return parts
+
+
+def most_at_once(parts: Sequence[np.ndarray]) -> int:
+    """How many notes of `SCORE_NOTE` [notes] in steps sound at once, at most; the same pitch twice counts once."""
     changes = defaultdict(int)
-    for start, end, _ in {(note["start"], note["end"], note["pitch"]) for note in notes}:
+    for start, end, _ in {(start, end, pitch) for part in parts for start, end, pitch, *_ in part.tolist()}:
         changes[start] += 1
         changes[end] -= 1
-    return int(np.cumsum([changes[time] for time in sorted(changes)]).max(initial=0))
+    return int(np.cumsum([changes[time] for time in sorted(changes)], dtype=int).max(initial=0))
 
 
 def is_monophonic(notes: np.ndarray) -> bool:
@@ -160,13 +167,6 @@ def _places(pitches: list[int], held: dict[int, list], last: np.ndarray) -> list
                 following[place] = (least[0] + cost, [*least[1], voice])
         best = following
     return min(best.values(), key=lambda entry: entry[0])[1]
-
-
-def _steps(notes: np.ndarray, steps_per_quarter: int) -> np.ndarray:
-    notes = notes.copy()
-    for name in ("start", "end"):
-        notes[name] = round_half_up(notes[name] * steps_per_quarter)
-    return notes[np.lexsort((-notes["pitch"], notes["start"]))]
 
 
 def _off_grid(notes: np.ndarray, steps_per_quarter: int) -> np.ndarray:
