@@ -41,8 +41,9 @@ follow the bars, and a pickup ends at its bar line.
 Bach set many tunes more than once, and some scores stand twice in the corpus. `group` names the first of the pieces that are
 variants of each other, and a group stands in one split. Two pieces are variants if they have the same number of the
 catalogue up to what follows a dash, the same notes in any key, or the same tune: the first phrase of the soprano, its second
-and third, or its last two go through the same intervals on the quarters, passing notes left out. There are 194 groups, 156
-of them (302 pieces) for training, 19 (38) for validation, 19 (25) for the test, by a hash of their names.
+and third, or its last two go through the same intervals on the quarters, passing notes left out, or two fifths of the
+stretches of six intervals in one tune are in the other. There are 184 groups, 148 of them (293 pieces) for training, 18 (47)
+for validation, 18 (25) for the test, chosen by a hash of their names.
 """
 _CITATION = """@inproceedings{cuthbert2010music21,
   title={music21: A Toolkit for Computer-Aided Musicology and Symbolic Music Data},

@@ -54,13 +54,16 @@ def test_the_second_time_nothing_is_parsed(few, tmp_path, monkeypatch):
 def test_the_whole_corpus(tmp_path):
     assert len(score_paths()) == 409
     parts, _ = load_chorales(str(tmp_path))
-    assert {name: len(pieces) for name, pieces in parts.items()} == {"train": 302, "validation": 38, "test": 25}
+    assert {name: len(pieces) for name, pieces in parts.items()} == {"train": 293, "validation": 47, "test": 25}
     groups = {name: {piece.group for piece in pieces} for name, pieces in parts.items()}
-    assert {name: len(found) for name, found in groups.items()} == {"train": 156, "validation": 19, "test": 19}
-    assert len(set.union(*groups.values())) == 194
+    assert {name: len(found) for name, found in groups.items()} == {"train": 148, "validation": 18, "test": 18}
+    assert len(set.union(*groups.values())) == 184
     pieces = [piece for split in parts.values() for piece in split]
+    # "O Haupt voll Blut und Wunden" and "Allein Gott in der Höh": in other keys, metres and with other first phrases.
+    same = [("bwv244.15", "bwv270", "bwv135.6", "bwv248.5"), ("bwv104.6", "bwv112.5", "bwv260"), ("bwv274", "bwv62.6")]
+    for names in same:
+        assert len({piece.group for piece in pieces if piece.name in names}) == 1, names
     assert sum(map(len, pieces)) == 79_484
-    assert {piece.group for piece in pieces if piece.name in ("bwv244.15", "bwv270", "bwv135.6")} == {"bwv135.6"}
     for piece in pieces:
         sounding = piece.pitches >= 0
         assert piece.voices == 4 and piece.pitches[sounding].min() > 30 and piece.pitches.max() < 90

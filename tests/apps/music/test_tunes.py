@@ -57,6 +57,16 @@ def test_other_harmonies_another_key_and_passing_notes_are_the_same_tune():
     assert tune_groups(pieces) == ["bwv1", "bwv1", "bwv1", "bwv1", "bwv5"]
 
 
+def test_a_tune_whose_phrases_are_cut_otherwise_is_found_by_its_stretches():
+    tune = [60, 62, 64, 65, 67, 69, 67, 65, 64, 62, 59, 60]
+    pieces = [
+        chorale("bwv1", [tune[:5], tune[5:]]),
+        chorale("bwv2", [[70, 60], [*tune[:8], 50]], bass=40),
+        chorale("bwv3", [[60, 67, 69, 66, 64, 63, 61, 60, 66, 68, 67, 65]]),
+    ]
+    assert tune_groups(pieces) == ["bwv1", "bwv1", "bwv3"]
+
+
 def test_variants_in_the_catalogue_are_one():
     pieces = [chorale("bwv248.23-2", [A]), chorale("bwv248.23-s", [C]), chorale("bwv248.42-s", [D])]
     assert tune_groups(pieces) == ["bwv248.23-2", "bwv248.23-2", "bwv248.42-s"]
