@@ -11,7 +11,7 @@ import contextlib
 import difflib
 import io
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -108,17 +108,44 @@ def load_example(
         UserError: the data cannot be downloaded, prepared or read.
     """
     prepare(builder, origin, quiet)
+    return next(read_examples(builder, split, origin))
+
+
+def read_examples(
+    builder: tfds.core.DatasetBuilder, split: str, origin: str, keys: Sequence[str] | None = None
+) -> Iterator[dict[str, np.ndarray]]:
+    """The examples of a split in the fixed order of the prepared files, strings as bytes.
+
+    For sets whose features are more than the columns of scalars that `read_features` gives.
+
+    Args:
+        builder: of a prepared set.
+        split: name of the split.
+        origin: what to call the data for people.
+        keys: names of the features that are read, others are not even decoded; None for all.
+
+    Yields:
+        Name of each feature to its value, in the order of the features.
+
+    Raises:
+        UserError: the data cannot be read.
+    """
     # TFDS warns of its own use of a deprecated property when it decodes arrays that are stored as bytes.
     verbosity = absl.logging.get_verbosity()
     absl.logging.set_verbosity(absl.logging.ERROR)
     try:
-        dataset = builder.as_dataset(split=split, read_config=tfds.ReadConfig(try_autocache=False))
-        example = next(iter(tfds.as_numpy(dataset)))
+        dataset = builder.as_dataset(
+            split=split,
+            shuffle_files=False,
+            decoders=None if keys is None else tfds.decode.PartialDecoding(dict.fromkeys(keys, True)),
+            read_config=tfds.ReadConfig(try_autocache=False),
+        )
+        for example in tfds.as_numpy(dataset):
+            yield {name: example[name] for name in builder.info.features if name in example}
     except (OSError, tf.errors.OpError) as error:
         raise UserError(_unreadable(builder, origin, error)) from error
     finally:
         absl.logging.set_verbosity(verbosity)
-    return {name: example[name] for name in builder.info.features}
 
 
 def prepare(builder: tfds.core.DatasetBuilder, origin: str, quiet: bool) -> None:
