@@ -27,7 +27,7 @@ class Composer:
         """Draws what is not given.
 
         Args:
-            given: int32 `[batch, time, slots]`, `FREE` where a symbol is to be found.
+            given: int32 `[batch, time, slots]`, `FREE` where a symbol is to be found. Events may end before one that is given.
             positions: int32 `[batch, time]`, steps since the bar line.
             remaining: int32 `[batch, time]`, steps to the end of the piece; 0 where it is not told.
             lengths: int32 `[batch]`, steps of time of each piece.

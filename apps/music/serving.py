@@ -57,7 +57,8 @@ def endpoints(model, preprocessor):
             ),
             *(
                 tf.debugging.Assert(
-                    tf.equal(tf.size(each), tf.size(length)), ["seed, temperature and top_p need a value for each piece"]
+                    tf.equal(tf.size(each), tf.size(length)),
+                    ["seed, temperature and top_p need a value for each piece"],
                 )
                 for each in (seed, temperature, top_p)
             ),

@@ -86,7 +86,9 @@ def inputs_of(symbols, positions=None, told=False, given=None) -> dict[str, np.n
     positions = np.tile(np.arange(time) % 16, (batch, 1)) if positions is None else positions
     given = np.zeros_like(symbols) if given is None else given
     named = {"symbols": symbols, "sounding": sounding, "ages": ages, "positions": positions}
-    return {name: np.asarray(each, np.int32) for name, each in (named | {"remaining": remaining, "given": given}).items()}
+    return {
+        name: np.asarray(each, np.int32) for name, each in (named | {"remaining": remaining, "given": given}).items()
+    }
 
 
 def random_symbols(vocabulary, shape, seed=0, holds=0.5) -> np.ndarray:

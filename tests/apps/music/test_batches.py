@@ -153,7 +153,9 @@ def test_the_order_and_all_that_is_drawn_go_on_where_they_stopped(made):
         return PieceBatches(pieces, preprocessor, 4, seed, given_fraction=0.5, end_fraction=0.5)
 
     def taken(data, first, count):
-        return [np.concatenate([each[name].ravel() for name in INPUTS]).tolist() for each in rows_of(data, count, first)]
+        return [
+            np.concatenate([each[name].ravel() for name in INPUTS]).tolist() for each in rows_of(data, count, first)
+        ]
 
     steps, whole = batches().steps_per_epoch, taken(batches(), 0, 9)
     assert steps == 2
@@ -177,7 +179,9 @@ def test_a_long_piece_is_cut_into_parts_that_cover_it():
         inputs, _, weights = arrays(batch)
         for row in range(len(weights)):
             length = int(weights[row, :, 0].sum())
-            parts[int(next(order))] = np.concatenate([inputs[n][row, :length] for n in ("symbols", "sounding", "ages")], 1)
+            parts[int(next(order))] = np.concatenate(
+                [inputs[n][row, :length] for n in ("symbols", "sounding", "ages")], 1
+            )
     for index, piece in enumerate(pieces):
         rows = np.concatenate([parts[row] for row in np.flatnonzero(batches.row_pieces == index)])
         symbols = preprocessor.encode(piece)

@@ -32,9 +32,7 @@ def test_triads_and_sevenths_are_recognised_in_every_inversion_and_voicing(quali
             assert chords_of(np.array([[*pitches, -1]], np.int16)).tolist() == [expected]
 
 
-@given(
-    st.lists(st.tuples(*[st.sampled_from((-1, *range(20, 100)))] * 4), min_size=1, max_size=8), st.integers(-12, 12)
-)
+@given(st.lists(st.tuples(*[st.sampled_from((-1, *range(20, 100)))] * 4), min_size=1, max_size=8), st.integers(-12, 12))
 def test_chords_move_with_the_pitches(rows, semitones):
     pitches = np.array(rows, np.int16)
     moved = np.where(pitches >= 0, pitches + semitones, -1).astype(np.int16)

@@ -91,7 +91,9 @@ def test_an_end_of_nothing_says_nothing_and_what_is_not_ended_sounds_to_the_end(
     assert len(WORDS.decode(np.zeros(0, int))) == len(WORDS.decode(np.array([END]))) == 0
 
 
-ANY_EVENTS = st.lists(st.integers(0, WORDS.size - 1) | st.sampled_from([3 + 60, 131 + 60, WORDS.first_shift]), max_size=40)
+ANY_EVENTS = st.lists(
+    st.integers(0, WORDS.size - 1) | st.sampled_from([3 + 60, 131 + 60, WORDS.first_shift]), max_size=40
+)
 
 
 @settings(deadline=None)

@@ -51,7 +51,8 @@ def test_the_table_of_the_vocabulary_transposes(piece, chord):
 def test_symbols_by_hand():
     words = (preprocessor := made(3)).vocabulary
     piece = piece_of(
-        [[74, 60, 55], [74, 60, SILENCE], [74, 61, SILENCE], [SILENCE, 61, 55]], [[1, 1, 1], [1, 0, 0], [0, 1, 0], [0, 0, 1]]
+        [[74, 60, 55], [74, 60, SILENCE], [74, 61, SILENCE], [SILENCE, 61, 55]],
+        [[1, 1, 1], [1, 0, 0], [0, 1, 0], [0, 0, 1]],
     )
     first = FIRST_PITCH - words.lowest
     expected = [  # highest, lowest, middle
