@@ -14,7 +14,8 @@ import numpy as np
 from apps.music import report
 from apps.music.baselines import baselines, token_baselines
 from apps.music.chord_markov import ChordMarkov
-from apps.music.pieces import VoicePiece, voice_names
+from apps.music.compose import compose_pieces
+from apps.music.pieces import voice_names
 from apps.music.scoring import Scores, score
 from apps.music.statistics import compare
 from common.console import get_console
@@ -73,15 +74,16 @@ def evaluate(
     started = time.perf_counter()
     if preprocessor.has_voices:
         chain = ChordMarkov.fit(splits.train.pieces)
-        metrics, beside = _voice_metrics(scores, config), baselines(splits.train, pieces, chain)
         notes = len(scores.nats) * config.data.voices
+        beside = baselines(splits.train, pieces, chain)
     else:
         notes = sum(map(len, pieces))
-        metrics, beside = _event_metrics(scores, splits.train, pieces, preprocessor)
+        beside = _event_baselines(splits.train, pieces, preprocessor, notes)
     seconds["baselines"] = time.perf_counter() - started
 
     started = time.perf_counter()
-    samples = compose_samples(config, preprocessor, model)
+    steps = BARS * preprocessor.steps_per_bar if preprocessor.has_voices else EVENTS
+    samples = compose_pieces(model, preprocessor, config.sampling.pieces, steps, config.train.seed)
     seconds["compose"] = time.perf_counter() - started
 
     started = time.perf_counter()
@@ -95,10 +97,13 @@ def evaluate(
         "app": run.app,
         "split": split,
         "examples": len(pieces),
-        "metrics": metrics,
+        "metrics": {
+            "nats_per_note": float(scores.nats.sum() / notes),
+            "note_accuracy": float(scores.hits[:, int(config.preprocessing.chord) :].mean()),
+        },
         "baselines": beside,
         "notes": notes,
-        "by_voice": _by_voice(scores, config, preprocessor),
+        "by_voice": by_voice(scores, preprocessor) if preprocessor.has_voices else {},
         "samples": table,
         "undefined": {},
         "seconds": seconds,
@@ -108,39 +113,60 @@ def evaluate(
     seconds["statistics"] = time.perf_counter() - started
     write_json(run.metrics_path(split), result)
     report.draw_pictures(run, split)
-    _show(result, config)
+    _show(result)
     return result
 
 
-def compose_samples(config: Config, preprocessor: Preprocessor, model: keras.Model) -> list:
-    """Pieces of the model, as many as `sampling.pieces` says: `VoicePiece`s of 16 bars, or `NotePiece`s of 512 events."""
-    from apps.music.serving import endpoints
+def by_voice(scores: Scores, preprocessor: Preprocessor) -> dict[str, dict[str, float | None]]:
+    """How well each slot is foreseen, the highest voice first: the mean of all its steps, and of those at which it does not hold.
 
-    count = config.sampling.pieces
-    if not count:
-        return []
-    compose, _ = endpoints(model, preprocessor)["serving_default"]
-    steps = BARS * preprocessor.steps_per_bar if preprocessor.has_voices else EVENTS
-    found = report.drawn(
-        compose,
-        np.full(count, steps),
-        np.arange(count) + config.train.seed,
-        config.sampling.temperature,
-        config.sampling.top_p,
-    )
-    if not preprocessor.has_voices:
-        words = preprocessor.vocabulary
-        return [words.decode(events, f"sample {1 + index}") for index, events in enumerate(found["events"])]
-    positions = np.arange(steps) % preprocessor.steps_per_bar
-    return [
-        VoicePiece(
-            f"sample {1 + index}",
-            found["pitches"][index].astype(np.int16),
-            found["onsets"][index],
-            positions,
-            config.data.steps_per_quarter,
-            preprocessor.metre,
-            tempo=preprocessor.tempo,
-        )
-        for index in range(count)
-    ]
+    Returns:
+        Of the chord, if there is one, and each voice `nats_per_note` and `note_accuracy`; and `beginning_nats` and
+        `beginning_accuracy`, None for a voice that only holds.
+    """
+    words = preprocessor.vocabulary
+    slots = {"chord": 0} if words.chord else {}
+    places = np.argsort(words.order) + words.chord
+    slots |= dict(zip(voice_names(words.voices), places.tolist(), strict=True))
+    rows = {}
+    for name, slot in slots.items():
+        begins = ~scores.holds[:, slot]
+        nats, hits = scores.nats[:, slot], scores.hits[:, slot]
+        rows[name] = {
+            "nats_per_note": float(nats.mean()),
+            "note_accuracy": float(hits.mean()),
+            "beginning_nats": float(nats[begins].mean()) if begins.any() else None,
+            "beginning_accuracy": float(hits[begins].mean()) if begins.any() else None,
+        }
+    return rows
+
+
+def _event_baselines(
+    train: Pieces, pieces: Pieces, preprocessor: Preprocessor, notes: int
+) -> dict[str, dict[str, float]]:
+    """Those of events, with their nats divided by notes."""
+    known, held_out = ([preprocessor.encode(piece)[:, 0] for piece in each] for each in (train, pieces))
+    events_per_note = sum(map(len, held_out)) / notes
+    return {
+        name: {
+            "nats_per_note": scores["nats_per_token"] * events_per_note,
+            "note_accuracy": scores["token_accuracy"],
+        }
+        for name, scores in token_baselines(known, held_out, preprocessor.vocabulary.size).items()
+    }
+
+
+def _show(result: dict[str, Any]) -> None:
+    """Writes what stands beside the table of metrics, which the verb writes."""
+    console = get_console()
+    console.line(f"  {result['examples']:,} {result['split']} pieces, {result['notes']:,} notes")
+    if result["by_voice"]:
+        console.heading("By voice; beginnings are the steps at which it does not hold")
+        voices = dict(result["by_voice"])
+        first = next(iter(voices))
+        console.metrics(voices.pop(first), voices, name=first)
+    if result["samples"]:
+        count = result["config"]["sampling"]["pieces"]
+        console.heading(f"{count} composed pieces of {BARS} bars beside real ones and a Markov chain of chords")
+        groups = dict(result["samples"])
+        console.metrics(groups.pop("model"), groups)

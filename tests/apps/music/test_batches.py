@@ -101,7 +101,7 @@ def test_training_pieces_are_transposed_as_whole_pieces_within_the_ranges(made):
         for name, expected in zip(("sounding", "ages"), before_by_hand(symbols)):
             np.testing.assert_array_equal(row[name][:length], expected)
         assert row["remaining"].sum() == 0 == row["given"].sum()
-    assert len(set(seen)) > len(set(index for index, _ in seen)), "always in the same key"
+    assert len(set(seen)) > len({index for index, _ in seen}), "always in the same key"
 
 
 def test_a_piece_is_moved_only_as_far_as_every_voice_can_go():

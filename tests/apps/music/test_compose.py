@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from apps.music.compose import Composer
+from apps.music.compose import Composer, compose_pieces
 from apps.music.events import END
-from apps.music.vocabulary import FREE
+from apps.music.vocabulary import FREE, HOLD, REST
 from tests.apps.music.small_music import inputs_of, make_config, make_network, make_preprocessor, random_symbols
 
 STEPS = 7
@@ -135,9 +135,39 @@ def test_a_temperature_of_zero_is_the_likeliest_at_each_place(made):
 
 def test_draws_are_as_frequent_as_probable(made):
     """The first symbol, which all rows draw from the same distribution."""
-    preprocessor, network, _ = made
+    _, network, _ = made
     count = 4000
     symbols, _ = ask(made, [1] * count)
     expected = np.exp(log_probabilities(network, symbols[0], 1)[0, 0])
     found = np.bincount(symbols[:, 0, 0], minlength=len(expected)) / count
     assert np.abs(found - expected).max() < 4 * np.sqrt(0.25 / count)
+
+
+def test_pieces_for_statistics_are_those_of_their_seeds(made):
+    preprocessor, network, _ = made
+    pieces = compose_pieces(network, preprocessor, 3, STEPS, seed=5)
+    again = compose_pieces(network, preprocessor, 1, STEPS, seed=6)
+    assert [piece.name for piece in pieces] == ["sample 1", "sample 2", "sample 3"]
+    symbols, _ = ask(made, [STEPS] * 3, seeds=[5, 6, 7])
+    for piece, row in zip(pieces, symbols):
+        if preprocessor.has_voices:
+            np.testing.assert_array_equal(preprocessor.encode(piece), _without_first_holds(row))
+            assert piece.positions.tolist() == list(range(STEPS)) and piece.positions.dtype == np.int16
+        else:
+            np.testing.assert_array_equal(preprocessor.vocabulary.decode(row[:, 0]).notes, piece.notes)
+    assert len(again) == 1 and len(again[0]) == len(pieces[1])
+    assert compose_pieces(network, preprocessor, 0, STEPS, seed=0) == []
+
+
+def _without_first_holds(symbols):
+    """As a piece is written: what is held before anything began is silence, and silence is not begun twice."""
+    symbols = symbols.copy()
+    for column in symbols.T:
+        sounding = None
+        for time, symbol in enumerate(column):
+            if (symbol == HOLD and sounding is None) or symbol == REST:
+                column[time] = HOLD if sounding == REST else REST
+                sounding = REST
+            elif symbol != HOLD:
+                sounding = symbol
+    return symbols
