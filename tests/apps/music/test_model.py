@@ -92,6 +92,14 @@ def test_what_is_given_is_seen_before_it_comes_and_not_after(network, symbols):
     np.testing.assert_array_equal(changed(ahead, both), expected)
 
 
+def test_where_nothing_is_to_come_the_length_is_not_known(network, symbols):
+    """Else it hears the end in the number of steps that are left, and a piece that is composed has no such number."""
+    for given in (np.zeros_like(symbols), given_in(symbols, (1, 2))):
+        whole = network(inputs_of(symbols, given=given)).numpy()
+        cut = network({name: each[:, :5] for name, each in inputs_of(symbols, given=given).items()}).numpy()
+        np.testing.assert_allclose(cut[:, 2:], whole[:, 2:5], atol=1e-5)
+
+
 def test_a_network_that_is_never_given_anything_does_not_look(preprocessor, symbols):
     config = make_config({"train.given_fraction": 0.0, "train.end_fraction": 0.0, "preprocessing.chord": True})
     network = make_network(config, preprocessor)
