@@ -83,7 +83,6 @@ def test_a_note_held_for_longer_than_is_counted():
     step, state = StepwiseNetwork(network).start(
         tf.constant(inputs["positions"]), none, none[..., None], tf.constant([40])
     )
-    step = tf.function(step)
     for index in range(40):
         logits, state = step(tf.constant(symbols[:, index - 1, 0] if index else [0]), state)
     np.testing.assert_allclose(logits, network(inputs)[:, -1, 0], atol=1e-4, rtol=1e-4)
