@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from apps.music.events import END, EventVocabulary
-from apps.music.pieces import SILENCE, NotePiece, VoicePiece, steps_per_bar
+from apps.music.pieces import SILENCE, NotePiece, VoicePiece, bar_starts, steps_per_bar
+from apps.music.score import counted
 from common.console import Console
 from common.errors import UserError
 from common.saved_model import SavedModel
@@ -51,15 +52,16 @@ def ask_for_voices(model: SavedModel, wishes: Mapping[str, Any], console: Consol
         raise UserError("--seconds is for models of events; this one composes voices on a grid, so give --bars instead")
     drawing = _drawing(wishes)
     known = _known_voices(about, wishes, console)
-    metre = wishes["metre"] or (known.metre if known is not None else tuple(about["metre"]))
     per_quarter = about["steps_per_quarter"]
+    metre = _metre(wishes, per_quarter) or (known.metre if known is not None else tuple(about["metre"]))
     bar = steps_per_bar(metre, per_quarter)
-    first = 0 if known is None or not len(known) else int(known.positions[0])
-    steps = _steps(wishes, known, bar, first)
-    positions = (first + np.arange(steps)) % bar
-    if known is not None and wishes["metre"] is None:
-        positions[: len(known)] = known.positions[:steps]
-        positions[len(known) :] = (positions[len(known) - 1] + 1 + np.arange(steps - len(known))) % bar
+    pickup = 0 if known is None else _pickup(known)
+    steps = _steps(wishes, known, bar, pickup, about["longest"], console)
+    positions = (np.arange(steps) - pickup) % bar
+    if known is not None and wishes["metre"] is None:  # its own bars, and on from its last one
+        last = len(known) - 1
+        positions = (known.positions[last] + np.arange(steps) - last) % bar
+        positions[: last + 1] = known.positions[:steps]
     given = np.full((steps, about["voices"]), _FREE, np.int32)
     onsets = np.zeros(given.shape, bool)
     if known is not None:
@@ -82,8 +84,10 @@ def ask_for_voices(model: SavedModel, wishes: Mapping[str, Any], console: Consol
         None if known is None else known.key,
         tempo=wishes["tempo"] or (about["tempo"] if known is None else known.tempo),
     )
+    whole_bars = len(bar_starts(piece)) - (pickup > 0)
+    bars = counted(whole_bars, "bar") + (" and a pickup" if pickup else "")
     described = {
-        "length": f"{-(-(steps + first) // bar)} bars in {metre[0]}/{metre[1]}, {steps * 60 / piece.tempo / per_quarter:.0f} s",
+        "length": f"{bars} in {metre[0]}/{metre[1]}, {steps * 60 / piece.tempo / per_quarter:.0f} s",
         "voices": f"{piece.voices}, {np.count_nonzero(piece.onsets):,} notes",
     }
     return Composed(piece, answer, described, None if known is None else given != _FREE)
@@ -96,6 +100,10 @@ def _known_voices(about: Mapping[str, Any], wishes: Mapping[str, Any], console: 
     melody, prime = wishes["melody"], wishes["prime"]
     if melody is None and prime is None:
         return None
+    if melody is not None and about["voices"] == 1:
+        raise UserError(
+            "--melody is for models of several voices; this one has a single voice, so give --prime instead"
+        )
     voices = 1 if melody is not None else about["voices"]
     path = melody if melody is not None else prime
     known = read_voices(path, voices, about["steps_per_quarter"])
@@ -113,46 +121,74 @@ def _known_voices(about: Mapping[str, Any], wishes: Mapping[str, Any], console: 
 
 def _within_reach(known: VoicePiece, about: Mapping[str, Any], path: str, console: Console) -> VoicePiece:
     """The same piece, transposed where a voice leaves what the model has learned of it and transposing helps."""
-    sounding = [pitches[pitches != SILENCE] for pitches in known.pitches.T]
+    sounding = [pitches[pitches != SILENCE].astype(int) for pitches in known.pitches.T]
     pairs = [(pitches, low, high) for pitches, (low, high) in zip(sounding, about["ranges"]) if len(pitches)]
     if not pairs:
         raise UserError(f"{path} has no note in its {'voice' if known.voices == 1 else 'voices'}; give one with notes")
 
     def outside(shift: int) -> int:
-        return sum(int(((pitches + shift < low) | (pitches + shift > high)).sum()) for pitches, low, high in pairs)
+        """Semitones from the ranges, those of all steps together."""
+        moved = [(pitches + shift, low, high) for pitches, low, high in pairs]
+        return sum(int(np.abs(pitches - np.clip(pitches, low, high)).sum()) for pitches, low, high in moved)
 
     # Octaves keep the key; other steps only where no octave is as good.
     shifts = sorted(range(-60, 61), key=lambda shift: (outside(shift), shift % 12 != 0, abs(shift)))
     shift = shifts[0] if outside(0) else 0
     if shift:
+        learned = ", ".join(f"{low} to {high}" for _, low, high in pairs)
         console.warn(
-            f"{path} lies outside of what the model has learned (its voices reach from {about['ranges'][0][0]} to "
-            f"{about['ranges'][0][1]} for the highest), so it is transposed by {shift:+d} semitones"
+            f"{path} is transposed by {counted(abs(shift), 'semitone')} {'up' if shift > 0 else 'down'}, because it leaves the "
+            f"range that the model has learned (MIDI pitches {learned})"
         )
         known = known.transposed(shift)
     lowest, highest = about["lowest"], about["highest"]
     beyond = (known.pitches != SILENCE) & ((known.pitches < lowest) | (known.pitches > highest))
     if beyond.any():
         raise UserError(
-            f"{path} spans more than the model can say: {np.count_nonzero(beyond)} steps are below MIDI pitch {lowest} or "
-            f"above {highest}; give a file with a smaller range"
+            f"{path} spans more than the model can say, which is MIDI pitch {lowest} to {highest}; give a file with a smaller "
+            "range"
         )
     return known
 
 
-def _steps(wishes: Mapping[str, Any], known: VoicePiece | None, bar: int, first: int) -> int:
+def _metre(wishes: Mapping[str, Any], steps_per_quarter: int) -> tuple[int, int] | None:
+    """The metre that was asked for, whose bars must end where steps of the grid do."""
+    metre = wishes["metre"]
+    if metre is not None and 4 * metre[0] * steps_per_quarter % metre[1]:
+        raise UserError(
+            f"--metre is {metre[0]}/{metre[1]}, whose bars do not end with a step of the grid of {steps_per_quarter} steps in a "
+            "quarter note; give one such as 4/4, 3/4 or 6/8"
+        )
+    return metre
+
+
+def _pickup(known: VoicePiece) -> int:
+    """Steps before the first bar line; 0 for a piece that begins with one."""
+    if not known.positions[0]:
+        return 0
+    starts = bar_starts(known)
+    return starts[1] if len(starts) > 1 else max(known.steps_per_bar - int(known.positions[0]), len(known))
+
+
+def _steps(
+    wishes: Mapping[str, Any], known: VoicePiece | None, bar: int, pickup: int, longest: int, console: Console
+) -> int:
     """How many steps the piece has, what is given counted; bars are counted from the first bar line, a pickup beside them."""
     bars, path = wishes["bars"], wishes["melody"] or wishes["prime"]
-    pickup = -first % bar
     if wishes["melody"] is not None and bars is None:
-        return len(known)
-    steps = pickup + bar * (BARS if bars is None else bars)
+        steps, shorter = len(known), f"give --bars, so that only the beginning of {path} is harmonised"
+    else:
+        steps, shorter = pickup + bar * (BARS if bars is None else bars), "give fewer --bars"
+    if steps > longest:
+        raise UserError(f"the piece would have {steps:,} steps, but the model composes at most {longest:,}; {shorter}")
     if wishes["prime"] is not None and len(known) >= steps:
         needed = -(-(len(known) + 1 - pickup) // bar)
         raise UserError(
             f"{path} is {len(known)} steps long, which leaves nothing of the {steps} steps of the piece to compose; give --bars "
-            f"{needed} or more"
+            f"{needed} or more, or a shorter file"
         )
+    if known is not None and len(known) > steps:
+        console.line(f"{path}: only the first {steps} of its {len(known)} steps are harmonised.")
     return steps
 
 
@@ -165,11 +201,19 @@ def ask_for_events(model: SavedModel, wishes: Mapping[str, Any], console: Consol
             raise UserError(f"--{flag} is for models of voices on a grid; this one composes events, so {instead}")
     words = EventVocabulary(about["velocity_bins"], about["max_shift"], about["time_step"])
     seconds = SECONDS if wishes["seconds"] is None else wishes["seconds"]
-    known = np.zeros(0, np.int32)
+    known, tempo = np.zeros(0, np.int32), about["tempo"]
     if wishes["prime"] is not None:
-        known = _known_events(wishes["prime"], words, seconds)
+        prime = _known_notes(wishes["prime"], seconds, console)
+        known, tempo = words.encode(prime), prime.tempo
+        known = known[known != END]
+        if len(known) >= about["longest"]:
+            raise UserError(
+                f"{wishes['prime']} has {len(known):,} events, but the model composes at most {about['longest']:,}; give a "
+                "shorter file"
+            )
     # Half as many again as usual: music may be denser, and what is beyond the time is cut.
     length = len(known) + max(8, round(1.5 * seconds * about["events_per_second"]))
+    length = min(length, about["longest"])
     drawing = _drawing(wishes)
     if len(known):
         events = np.concatenate([known, np.zeros(length - len(known), np.int32)])[None]
@@ -179,25 +223,24 @@ def ask_for_events(model: SavedModel, wishes: Mapping[str, Any], console: Consol
     piece = words.decode(answer["events"][0], f"seed {wishes['seed']}")
     notes = piece.notes[piece.notes["start"] < seconds]
     notes["end"] = np.minimum(notes["end"], seconds)
-    piece = replace(piece, notes=notes, tempo=wishes["tempo"] or about["tempo"])
+    piece = replace(piece, notes=notes, tempo=wishes["tempo"] or tempo)
     described = {"length": f"{piece.seconds:.1f} s", "notes": f"{len(piece):,}"}
     return Composed(piece, answer, described)
 
 
-def _known_events(path: str, words: EventVocabulary, seconds: float) -> np.ndarray:
-    """The events of an opening, without an end: int32 [events]."""
-    from apps.music.config import DataConfig
-    from apps.music.music_files import read_pieces
+def _known_notes(path: str, seconds: float, console: Console) -> NotePiece:
+    """An opening, which is shorter than the piece."""
+    from apps.music.music_files import read_notes
 
-    parts, _ = read_pieces(path, DataConfig(source="files", path=path, representation="events"))
-    piece = next(iter(parts.values()))[0]
+    piece, told = read_notes(path)
+    for sentence in told:
+        console.line(f"{path}: {sentence}.")
     if piece.seconds >= seconds:
         raise UserError(
-            f"{path} is {piece.seconds:.1f} s long, which leaves nothing of the {seconds:g} s of the piece to compose; raise "
-            "--seconds"
+            f"{path} is {piece.seconds:.1f} s long, which leaves nothing of the {seconds:g} s of the piece to compose; give "
+            f"--seconds {int(piece.seconds) + 1} or more, or a shorter file"
         )
-    events = words.encode(piece)
-    return events[events != END]
+    return piece
 
 
 def _drawing(wishes: Mapping[str, Any]) -> dict[str, np.ndarray]:

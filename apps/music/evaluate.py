@@ -72,7 +72,9 @@ def evaluate(
         )
 
     started = time.perf_counter()
+    first_note = 0
     if preprocessor.has_voices:
+        first_note = int(preprocessor.vocabulary.chord)
         chain = ChordMarkov.fit(splits.train.pieces)
         notes = len(scores.nats) * config.data.voices
         beside = baselines(splits.train, pieces, chain)
@@ -87,11 +89,12 @@ def evaluate(
     seconds["compose"] = time.perf_counter() - started
 
     started = time.perf_counter()
-    table = {}
+    table, groups = {}, {}
     if samples and preprocessor.has_voices:
         drawn = chain.sample(len(samples[0]), config.train.seed, len(samples))
         table = compare(samples, pieces.pieces, drawn, splits.train.pieces)
-        report.save_groups(run, split, {"held_out": pieces.pieces, "model": samples, "chain": drawn})
+        groups = {"held_out": pieces.pieces, "model": samples, "chain": drawn}
+    report.save_groups(run, split, groups)
     report.save_samples(run, split, samples)
     result = {
         "app": run.app,
@@ -99,7 +102,7 @@ def evaluate(
         "examples": len(pieces),
         "metrics": {
             "nats_per_note": float(scores.nats.sum() / notes),
-            "note_accuracy": float(scores.hits[:, int(config.preprocessing.chord) :].mean()),
+            "note_accuracy": float(scores.hits[:, first_note:].mean()),
         },
         "baselines": beside,
         "notes": notes,

@@ -88,15 +88,19 @@ def read_voices(path: str, voices_at_most: int, steps_per_quarter: int) -> Voice
     Raises:
         UserError: the file cannot be used.
     """
-    place = Path(path).expanduser()
-    if not place.is_file() or place.suffix.lower() not in (*SUFFIXES, ".json"):
-        raise UserError(f"{place} is no file of music; give one that ends in {listed([*SUFFIXES, '.json'], 'or')}.")
+    place = _file_of_music(path)
     if place.suffix.lower() == ".json":
-        piece = read_grid_file(place, None, steps_per_quarter)["train"][0]
-        if piece.voices > voices_at_most:
+        pieces = read_grid_file(place, None, steps_per_quarter)["train"]
+        piece, told = pieces[0], [f"only the first of its {len(pieces)} pieces is used"] if len(pieces) > 1 else []
+        if piece.voices > voices_at_most > 1:
             raise UserError(
                 f"{place} has {piece.voices} voices, but at most {voices_at_most} can be used here; take the others out."
             )
+        if piece.voices > voices_at_most:
+            told.append(f"only the highest of its {piece.voices} voices is used")
+            piece = replace(piece, pitches=piece.pitches[:, :1], onsets=piece.onsets[:, :1])
+        for sentence in told:
+            get_console().line(f"{place}: {sentence}.")
         return piece
     try:
         scores = _read_scores(place, place.name)
@@ -118,6 +122,39 @@ def read_voices(path: str, voices_at_most: int, steps_per_quarter: int) -> Voice
     for sentence in (*told, *changed):
         get_console().line(f"{place}: {sentence}.")
     return piece
+
+
+def read_notes(path: str) -> tuple[NotePiece, list[str]]:
+    """Reads a file to go on from as notes at any time; of several pieces the first.
+
+    Args:
+        path: a MIDI, MusicXML, ABC or JSON file.
+
+    Returns:
+        The piece, and what was left out, as sentences without its name.
+
+    Raises:
+        UserError: the file cannot be used.
+    """
+    place = _file_of_music(path)
+    if place.suffix.lower() == ".json":
+        return voices_to_notes(read_grid_file(place, None, 4)["train"][0]), []
+    try:
+        if place.suffix.lower() in MIDI_SUFFIXES:
+            midi = read_midi(place, place.name)
+            return midi_notes(midi), list(midi.told)
+        scores = read_scores(place, place.name)
+    except UnreadableFile as error:
+        raise UserError(f"{place} cannot be used: {error}; give another file.") from error
+    told = [f"only the first of its {len(scores)} pieces is used"] if len(scores) > 1 else []
+    return score_notes(scores[0]), [*told, *scores[0].told]
+
+
+def _file_of_music(path: str) -> Path:
+    place = Path(path).expanduser()
+    if not place.is_file() or place.suffix.lower() not in (*SUFFIXES, ".json"):
+        raise UserError(f"{place} is no file of music; give one that ends in {listed([*SUFFIXES, '.json'], 'or')}.")
+    return place
 
 
 def _find_files(place: Path) -> list[Path]:

@@ -5,6 +5,7 @@ Read by the command line for its help, so what takes time to import is imported 
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -113,7 +114,7 @@ def predict(model_dir: str, arguments: Sequence[str], flags: Mapping[str, Any]) 
     from apps.music.asking import ask_for_events, ask_for_voices
     from apps.music.piece_files import check_outputs, write_piece
     from common.console import get_console
-    from common.files import to_json
+    from common.files import atomic_path, to_json
     from common.plain_values import plain
     from common.saved_model import load
 
@@ -140,12 +141,17 @@ def predict(model_dir: str, arguments: Sequence[str], flags: Mapping[str, Any]) 
     console = get_console()
     composed = ask(model, {**flags, **drawing, "seed": seed}, console)
 
-    for path in paths:
-        write_piece(composed.piece, path, composed.given, flags["soundfont"])
+    with contextlib.ExitStack() as stack:  # all of them or none
+        for place in [stack.enter_context(atomic_path(path)) for path in paths]:
+            write_piece(composed.piece, place, composed.given, flags["soundfont"])
     if flags["json"]:
         files = [str(path) for path in paths]
         answer = {name: plain(value[0]) for name, value in composed.answer.items()}
         console.result(to_json({"seed": seed, "files": files, **answer}))
         return
     console.table({**composed.described, "seed": str(seed)})
-    console.files({path.suffix.lower().lstrip("."): path for path in paths})
+    endings = [path.suffix.lower().lstrip(".") for path in paths]
+    labels = [
+        ending if endings.count(ending) == 1 else f"{ending} {number}" for number, ending in enumerate(endings, start=1)
+    ]
+    console.files(dict(zip(labels, paths)))

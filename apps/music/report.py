@@ -9,11 +9,12 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from apps.music.music_files import read_pieces
+from apps.music.midi_files import midi_notes, read_midi
 from apps.music.piano_roll import draw_piano_roll
 from apps.music.piece_files import write_piece
 from apps.music.pieces import NotePiece, VoicePiece
 from apps.music.sample_figures import draw_sample_histograms
+from apps.music.score import UnreadableFile
 from common.errors import UserError
 from common.figures import save_figures
 from common.files import atomic_write, reading
@@ -21,23 +22,34 @@ from common.plots import BLUE, GREY, draw_training_curves, load_history, new_fig
 from common.runs import Run
 
 KEPT = 4  # composed pieces that are written as MIDI files
+_ARRAYS = ("pitches", "onsets", "positions")
 _AGAIN = "delete it and run evaluate again"
 
 
 def groups_path(run: Run, split: str) -> Path:
-    """Where `save_groups` leaves the pieces that the histograms are of."""
+    """Where `save_groups` leaves the pieces that the pictures are of."""
     return run.path / f"pieces-{split}.npz"
 
 
 def save_groups(run: Run, split: str, groups: Mapping[str, Sequence[VoicePiece]]) -> None:
-    """Keeps pieces on a grid for the histograms: by group all pitches and onsets behind each other, and the lengths."""
+    """Keeps pieces on a grid for the pictures, in the place of former ones: by group their arrays behind each other, and lengths.
+
+    Args:
+        run: where to write.
+        split: `train`, `validation` or `test`.
+        groups: `model`, `held_out` and `chain`, each with at least one piece; none, and nothing is kept.
+    """
+    path = groups_path(run, split)
+    if not groups:
+        path.unlink(missing_ok=True)
+        return
     arrays = {}
     for name, pieces in groups.items():
-        arrays[f"{name}_pitches"] = np.concatenate([piece.pitches for piece in pieces])
-        arrays[f"{name}_onsets"] = np.concatenate([piece.onsets for piece in pieces])
+        for what in _ARRAYS:
+            arrays[f"{name}_{what}"] = np.concatenate([getattr(piece, what) for piece in pieces])
         arrays[f"{name}_lengths"] = np.array([len(piece) for piece in pieces])
     steps_per_quarter = next(iter(groups.values()))[0].steps_per_quarter
-    with atomic_write(groups_path(run, split), "wb") as file:
+    with atomic_write(path, "wb") as file:
         np.savez_compressed(file, steps_per_quarter=steps_per_quarter, **arrays)
 
 
@@ -47,17 +59,8 @@ def _load_groups(path: Path) -> dict[str, list[VoicePiece]]:
     with reading(path, _AGAIN), np.load(path, allow_pickle=False) as saved:
         for name in ("model", "held_out", "chain"):
             ends = np.cumsum(saved[f"{name}_lengths"])[:-1]
-            rows = zip(np.split(saved[f"{name}_pitches"], ends), np.split(saved[f"{name}_onsets"], ends), strict=True)
-            groups[name] = [
-                VoicePiece(
-                    name,
-                    pitches.astype(np.int16),
-                    onsets,
-                    np.zeros(len(pitches), np.int16),
-                    int(saved["steps_per_quarter"]),
-                )
-                for pitches, onsets in rows
-            ]
+            rows = zip(*(np.split(saved[f"{name}_{what}"], ends) for what in _ARRAYS), strict=True)
+            groups[name] = [VoicePiece(name, *arrays, int(saved["steps_per_quarter"])) for arrays in rows]
     return groups
 
 
@@ -67,8 +70,11 @@ def sample_path(run: Run, split: str, number: int) -> Path:
 
 
 def save_samples(run: Run, split: str, samples: Sequence[VoicePiece] | Sequence[NotePiece]) -> None:
-    """Writes the first composed pieces as MIDI files."""
-    for number, piece in enumerate(samples[:KEPT], 1):
+    """Writes the first composed pieces in which a note sounds as MIDI files, in the place of former ones."""
+    for number in range(1, KEPT + 1):
+        sample_path(run, split, number).unlink(missing_ok=True)
+    sounding = [piece for piece in samples if (piece.onsets.any() if isinstance(piece, VoicePiece) else len(piece))]
+    for number, piece in enumerate(sounding[:KEPT], 1):
         write_piece(piece, sample_path(run, split, number))
 
 
@@ -91,31 +97,32 @@ def draw_pictures(run: Run, split: str = "test") -> list[Path]:
     with reading(path, _AGAIN):
         result = json.loads(path.read_text(encoding="utf-8"))
         metrics, others, by_voice = result["metrics"], result["baselines"], result["by_voice"]
-        described, data = f"{split} split, {result['examples']:,} pieces", result["config"]["data"]
+        described = f"{split} split, {result['examples']:,} pieces"
     ending = "" if split == "test" else f"-{split}"
     figures = {f"nats{ending}": draw_nats(metrics, others, by_voice, f"Negative log-likelihood: {described}")}
+    composed = None
     if groups_path(run, split).exists():
         groups = _load_groups(groups_path(run, split))
+        composed = groups["model"][0]
         title = f"{len(groups['model'])} composed pieces beside the {described}"
         figures[f"samples{ending}"] = draw_sample_histograms(
             groups["model"], groups["held_out"], groups["chain"], title
         )
-    if sample_path(run, split, 1).exists():
-        figures[f"piano_roll{ending}"] = draw_piano_roll(
-            _composed(sample_path(run, split, 1), data), "A composed piece"
-        )
+    elif sample_path(run, split, 1).exists():
+        composed = _read_sample(sample_path(run, split, 1))
+    if composed is not None:
+        figures[f"piano_roll{ending}"] = draw_piano_roll(composed, "A composed piece")
     if run.history_path.exists():
         figures["training"] = draw_training_curves(load_history(run.history_path), f"Training of {run.path.name}")
     return save_figures(run.pictures_path, figures)
 
 
-def _composed(path: Path, data: Mapping) -> VoicePiece | NotePiece:
+def _read_sample(path: Path) -> NotePiece:
     """The piece of a file that `save_samples` wrote."""
-    from apps.music.config import DataConfig
-
-    with reading(path, _AGAIN):
-        parts, _ = read_pieces(str(path), DataConfig(**{**data, "source": "files", "path": str(path)}))
-    return parts["train"][0]
+    try:
+        return midi_notes(read_midi(path, path.name))
+    except UnreadableFile as error:
+        raise UserError(f"{path} is damaged ({error}); {_AGAIN}") from error
 
 
 def draw_nats(

@@ -48,6 +48,9 @@ class _Scorer(keras.Model):
 def score(network: keras.Model, preprocessor: Preprocessor, pieces: Pieces) -> Scores:
     """Foresees each symbol from the true ones before it, with nothing given and no end told.
 
+    A piece that is longer than `preprocessing.max_length` is taken in parts, as in training: of the parts before the network
+    knows what sounds, and nothing else.
+
     Args:
         network: as `build_model` returns it.
         preprocessor: the one it was trained with.

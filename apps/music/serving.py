@@ -9,7 +9,7 @@ import tensorflow as tf
 from apps.music.compose import Composer
 from apps.music.event_notes import event_notes
 from apps.music.preprocessing import GIVEN_SILENCE, NOT_GIVEN
-from apps.music.vocabulary import FREE
+from apps.music.vocabulary import FREE, HOLD
 
 LONGEST = 16_384  # steps, or events
 DRAWING = (
@@ -46,6 +46,9 @@ def endpoints(model, preprocessor):
     composer, words = Composer(model, preprocessor), preprocessor.vocabulary
     voices = preprocessor.has_voices
 
+    def same_shape(values, others, sentence):
+        return tf.debugging.Assert(tf.reduce_all(tf.equal(tf.shape(values), tf.shape(others))), [sentence])
+
     def composed(given, positions, length, seed, temperature, top_p):
         checks = [
             tf.debugging.Assert(
@@ -63,8 +66,11 @@ def endpoints(model, preprocessor):
                 for each in (seed, temperature, top_p)
             ),
         ]
-        with tf.control_dependencies(checks):
-            steps = tf.range(tf.shape(given)[1])[None]
+        with tf.control_dependencies(checks):  # before anything else can fail of the same mistake
+            given, positions, length, seed, temperature, top_p = map(
+                tf.identity, (given, positions, length, seed, temperature, top_p)
+            )
+        steps = tf.range(tf.shape(given)[1])[None]
         remaining = tf.maximum(length[:, None] - steps, 0)
         symbols, log_probability = composer.compose(given, positions, remaining, length, seed, temperature, top_p)
         found = preprocessor.invert(symbols)
@@ -98,6 +104,8 @@ def endpoints(model, preprocessor):
                 [f"pitches must be {words.lowest} to {words.highest}, -1 or -2"],
             ),
             tf.debugging.Assert(tf.reduce_all(positions >= 0), ["positions must be 0 or more"]),
+            same_shape(onsets, pitches, "onsets must have a value for each of the pitches"),
+            same_shape(positions, pitches[:, :, 0], "positions must have a value for each step of each piece"),
         ]
         with tf.control_dependencies(checks):
             given = preprocessor(pitches, onsets)
@@ -106,7 +114,8 @@ def endpoints(model, preprocessor):
     def complete_events(events, seed, temperature, top_p):
         length = tf.fill([tf.shape(events)[0]], tf.shape(events)[1])
         check = tf.debugging.Assert(
-            tf.reduce_all((events >= 0) & (events < words.size)), [f"events must be 0 to {words.size - 1}"]
+            tf.reduce_all((events >= 0) & (events < words.size) & (events != HOLD)),
+            [f"events must be 0, 1, or {words.first_on} to {words.size - 1}"],
         )
         with tf.control_dependencies([check]):
             given = events[:, :, None]
@@ -170,6 +179,7 @@ def metadata(model, preprocessor):
         "top_p": sampling.top_p,
         "ranges": preprocessor.ranges,
         "tempo": preprocessor.tempo,
+        "longest": LONGEST,
     }
     if preprocessor.has_voices:
         return about | {

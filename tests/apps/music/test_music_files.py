@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import mido
 import pytest
 
-from apps.music.music_files import read_pieces, read_voices
+from apps.music.music_files import read_notes, read_pieces, read_voices
 from apps.music.pieces import NotePiece
 from common.errors import UserError
 from tests.apps.music.made_music import ABC, FOUR_PARTS, midi_bytes
@@ -104,8 +104,27 @@ def test_a_file_with_fewer_voices_has_as_many_as_there_are(tmp_path):
     assert read_voices(str(tmp_path / "a.mid"), 4, 4).voices == 1
     (tmp_path / "a.json").write_text("[[[60, 48], [60, 50]]]")
     assert read_voices(str(tmp_path / "a.json"), 4, 4).voices == 2
-    with pytest.raises(UserError, match="has 2 voices, but at most 1"):
-        read_voices(str(tmp_path / "a.json"), 1, 4)
+    (tmp_path / "a.json").write_text("[[[60, 55, 48], [60, 55, 50]], [[60]]]")
+    with pytest.raises(UserError, match="has 3 voices, but at most 2"):
+        read_voices(str(tmp_path / "a.json"), 2, 4)
+    assert read_voices(str(tmp_path / "a.json"), 1, 4).pitches.tolist() == [[60], [60]]
+
+
+def test_an_opening_of_notes_is_read_from_each_form(tmp_path):
+    (tmp_path / "a.mid").write_bytes(midi_bytes([[(0, 480, 60), (480, 480, 61)], (9, [(0, 240, 38)])]))
+    piece, told = read_notes(str(tmp_path / "a.mid"))
+    assert sorted(piece.notes["pitch"].tolist()) == [38, 60] and told == ["1 note without length or end left out"]
+    (tmp_path / "a.json").write_text("[[[60, 48], [60, 50]]]")
+    assert sorted(read_notes(str(tmp_path / "a.json"))[0].notes["pitch"].tolist()) == [48, 50, 60]
+    (tmp_path / "a.abc").write_text(ABC)
+    piece, told = read_notes(str(tmp_path / "a.abc"))
+    assert len(piece) and told == ["only the first of its 2 pieces is used"]
+    (tmp_path / "b.mid").write_bytes(b"no music")
+    for name, sentence in (("b.mid", "b.mid cannot be used: it is no MIDI"), ("c.mid", "c.mid is no file of music")):
+        with pytest.raises(UserError, match=sentence):
+            read_notes(str(tmp_path / name))
+    with pytest.raises(UserError, match="is no file of music"):
+        read_notes(str(tmp_path))
 
 
 @pytest.mark.parametrize(
