@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -122,32 +122,35 @@ def _known_voices(about: Mapping[str, Any], wishes: Mapping[str, Any], console: 
 def _within_reach(known: VoicePiece, about: Mapping[str, Any], path: str, console: Console) -> VoicePiece:
     """The same piece, transposed where a voice leaves what the model has learned of it and transposing helps."""
     sounding = [pitches[pitches != SILENCE].astype(int) for pitches in known.pitches.T]
-    pairs = [(pitches, low, high) for pitches, (low, high) in zip(sounding, about["ranges"]) if len(pitches)]
+    pairs = [(pitches, pair) for pitches, pair in zip(sounding, about["ranges"]) if len(pitches)]
     if not pairs:
         raise UserError(f"{path} has no note in its {'voice' if known.voices == 1 else 'voices'}; give one with notes")
 
-    def outside(shift: int) -> int:
-        """Semitones from the ranges, those of all steps together."""
-        moved = [(pitches + shift, low, high) for pitches, low, high in pairs]
+    voices, learned = zip(*pairs)
+    lowest, highest = about["lowest"], about["highest"]
+
+    def outside(shift: int, extremes: Sequence[tuple[int, int]]) -> int:
+        """Semitones from ranges, those of all voices and steps together."""
+        moved = [(pitches + shift, *pair) for pitches, pair in zip(voices, extremes)]
         return sum(int(np.abs(pitches - np.clip(pitches, low, high)).sum()) for pitches, low, high in moved)
 
-    # Octaves keep the key; other steps only where no octave is as good.
-    shifts = sorted(range(-60, 61), key=lambda shift: (outside(shift), shift % 12 != 0, abs(shift)))
-    shift = shifts[0] if outside(0) else 0
-    if shift:
-        learned = ", ".join(f"{low} to {high}" for _, low, high in pairs)
-        console.warn(
-            f"{path} is transposed by {counted(abs(shift), 'semitone')} {'up' if shift > 0 else 'down'}, because it leaves the "
-            f"range that the model has learned (MIDI pitches {learned})"
-        )
-        known = known.transposed(shift)
-    lowest, highest = about["lowest"], about["highest"]
-    beyond = (known.pitches != SILENCE) & ((known.pitches < lowest) | (known.pitches > highest))
-    if beyond.any():
+    def badness(shift: int) -> tuple:
+        """What cannot be said at all is worst; octaves keep the key, so other steps only where no octave is as good."""
+        return outside(shift, [(lowest, highest)] * len(voices)), outside(shift, learned), shift % 12 != 0, abs(shift)
+
+    shift = min(range(-60, 61), key=badness) if outside(0, learned) else 0
+    if badness(shift)[0]:
         raise UserError(
             f"{path} spans more than the model can say, which is MIDI pitch {lowest} to {highest}; give a file with a smaller "
             "range"
         )
+    if shift:
+        ranges = ", ".join(f"{low} to {high}" for low, high in learned)
+        console.warn(
+            f"{path} is transposed by {counted(abs(shift), 'semitone')} {'up' if shift > 0 else 'down'}, because it leaves the "
+            f"range that the model has learned (MIDI pitches {ranges})"
+        )
+        known = known.transposed(shift)
     return known
 
 

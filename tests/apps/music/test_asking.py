@@ -234,6 +234,14 @@ def test_a_melody_moves_no_farther_than_it_must(ask, file):
         ask(melody=file(midi_bytes([quarters(20, 60, 100)])))
 
 
+def test_an_opening_is_moved_to_where_all_of_it_can_be_said(ask, file):
+    """Though less of it is in the ranges of the voices there."""
+    model = Voices(lowest=57, highest=86, ranges=[[75, 83], [70, 79], [65, 74], [60, 69]])
+    _, model, told = ask(model, prime=file(midi_bytes(FOUR_PARTS)), bars=1)
+    assert model.inputs["pitches"][0, 0].tolist() == [86, 81, 78, 62] and "transposed by 14 semitones up" in told
+    assert "(MIDI pitches 75 to 83, 70 to 79, 65 to 74, 60 to 69)" in told
+
+
 def test_an_opening_of_all_voices_or_of_one(ask, file):
     four, one = file(midi_bytes(FOUR_PARTS), "four.mid"), file(midi_bytes([quarters(62, 64)]), "one.mid")
     composed, model, _ = ask(prime=four, bars=1)
@@ -270,7 +278,7 @@ def test_notes_of_length_zero_and_two_hundred_at_once(ask, file, capsys):
     assert "1 note without length or end left out" in "".join(capsys.readouterr())
     cluster = [(channel, [(0, 960, pitch) for pitch in range(20, 87)]) for channel in range(3)]
     path = file(midi_bytes(cluster))
-    composed, model, _ = ask(prime=path, bars=1, model=Voices(lowest=0, highest=127))
+    _, model, _ = ask(prime=path, bars=1, model=Voices(lowest=0, highest=127))
     assert (model.inputs["pitches"][0, :8] >= 0).all() and (model.inputs["pitches"][0, 8:] == -1).all()
     assert "left out or cut short where more than 4 sound at once" in "".join(capsys.readouterr())
 

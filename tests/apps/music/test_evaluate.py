@@ -23,7 +23,20 @@ KINDS = {
     "voices with their chord": {"preprocessing.chord": True, "train.given_fraction": 0.0, "train.end_fraction": 0.0},
     "events": None,
 }
-KEYS = "app split examples metrics baselines notes by_voice samples undefined seconds parameters config".split()
+KEYS = [
+    "app",
+    "split",
+    "examples",
+    "metrics",
+    "baselines",
+    "notes",
+    "by_voice",
+    "samples",
+    "undefined",
+    "seconds",
+    "parameters",
+    "config",
+]
 
 
 @pytest.fixture(autouse=True)

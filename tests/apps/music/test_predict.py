@@ -58,9 +58,9 @@ def voices_of(path):
 def test_every_form_of_a_piece_is_written(ask, tmp_path):
     names = ["a.mid", "new/folder/b.wav", "c.musicxml", "c.mxl", "D.PNG", "e.midi"]
     out, err = ask("--bars", 2, "--seed", 3, "--output", " , ".join(names))
-    assert not out and "seed" in err and "2 bars in 4/4" in err
+    assert not err and "seed" in out and "2 bars in 4/4" in out
     for name in names:
-        assert (tmp_path / name).stat().st_size > 100 and name in err
+        assert (tmp_path / name).stat().st_size > 100 and name in out
     heads = {"a.mid": b"MThd", "new/folder/b.wav": b"RIFF", "c.mxl": b"PK", "D.PNG": b"\x89PNG"}
     for name, head in heads.items():
         assert (tmp_path / name).read_bytes().startswith(head)
@@ -69,8 +69,8 @@ def test_every_form_of_a_piece_is_written(ask, tmp_path):
 
 
 def test_two_files_of_one_form_are_both_named(ask, tmp_path):
-    _, err = ask("--bars", 1, "--output", "a.mid,b.mid")
-    assert "a.mid" in err and "b.mid" in err
+    out, _ = ask("--bars", 1, "--output", "a.mid,b.mid")
+    assert "a.mid" in out and "b.mid" in out
     assert (tmp_path / "a.mid").read_bytes() == (tmp_path / "b.mid").read_bytes()
 
 
@@ -89,15 +89,9 @@ def test_the_same_seed_is_the_same_piece_and_another_one_is_another(ask, tmp_pat
 
 def test_json_is_the_answer_of_the_model_with_seed_and_files(ask, models):
     words = ["--bars", 1, "--seed", 5, "--temperature", "0.7", "--top_p", "0.9", "--output", "x.mid,x.png", "--json"]
-    out, err = ask(*words)
+    out, _ = ask(*words)
     answer = json.loads(out)
-    assert list(answer) == ["seed", "files", *sorted(set(answer) - {"seed", "files"})] or set(answer) == {
-        "seed",
-        "files",
-        "pitches",
-        "onsets",
-        "log_probability",
-    }
+    assert set(answer) == {"seed", "files", "pitches", "onsets", "log_probability"}
     assert (answer["seed"], answer["files"]) == (5, ["x.mid", "x.png"])
     drawing = {"seed": np.array([5], np.int32)}
     drawing |= {name: np.array([value], np.float32) for name, value in (("temperature", 0.7), ("top_p", 0.9))}
@@ -131,14 +125,14 @@ def test_an_opening_goes_on(ask, tmp_path):
     out, _ = ask("--prime", "prime.mid", "--bars", 2, "--tempo", 72, "--seed", 1, "--json")
     answer = json.loads(out)
     assert np.shape(answer["pitches"]) == (32, 4)
-    moved = answer["pitches"][0][0] - 72
+    moved = answer["pitches"][0][0] - 72  # the made pieces lie high
     assert answer["pitches"][0] == [72 + moved, 67 + moved, 64 + moved, 48 + moved]
     assert read_midi(tmp_path / "composed.mid", "x").tempo == pytest.approx(72, abs=0.01)
 
 
 def test_metre_and_tempo_reach_the_file(ask, tmp_path):
-    _, err = ask("--bars", 2, "--metre", "3/4", "--tempo", "60", "--output", "a.mid")
-    assert "2 bars in 3/4, 6 s" in err
+    out, _ = ask("--bars", 2, "--metre", "3/4", "--tempo", "60", "--output", "a.mid")
+    assert "2 bars in 3/4, 6 s" in out
     messages = list(mido.MidiFile(tmp_path / "a.mid").tracks[0])
     metre = next(message for message in messages if message.type == "time_signature")
     assert (metre.numerator, metre.denominator) == (3, 4)
@@ -157,7 +151,7 @@ def test_events_become_files_too(ask, tmp_path):
         for p, s in zip(np.array(answer["pitch"])[here].tolist(), np.array(answer["start"])[here].tolist())
     }
     (tmp_path / "prime.mid").write_bytes(MELODY)
-    out, err = ask("--seconds", 4, "--prime", "prime.mid", "--seed", 2, "--json", kind=EVENTS)
+    out, _ = ask("--seconds", 4, "--prime", "prime.mid", "--seed", 2, "--json", kind=EVENTS)
     first = [pitch for pitch in json.loads(out)["pitch"] if pitch >= 0][:4]
     assert first == [74, 76, 77, 74]
     ask("--seconds", "1e-9", "--output", "b.mid,b.wav,b.png", kind=EVENTS)  # which may be no note at all
@@ -194,7 +188,7 @@ def test_events_become_files_too(ask, tmp_path):
         (("--output", "a.mid,./a.mid"), "a.mid is to be written twice; name it once"),
         (("--output", "folder.mid"), "cannot write folder.mid: it is a folder"),
         (("--soundfont", "x.sf2"), "--soundfont is for sound; name a file that ends in .wav with --output"),
-        (("--soundfont", "x.sf2", "--output", "a.wav"), "x.sf2"),
+        (("--soundfont", "x.sf2", "--output", "a.wav"), "soundfont"),
         (("--melody", "tune.mid", "--prime", "prime.mid"), "--melody and --prime cannot both be given"),
         (("--melody", "nowhere.mid"), "nowhere.mid is no file of music"),
         (("--melody", "bad.mid"), "bad.mid cannot be used: it is no MIDI"),
@@ -212,7 +206,8 @@ def test_mistakes_are_one_sentence_and_write_nothing(ask, words, sentence, tmp_p
         (tmp_path / f"{name}.mid").write_bytes(content)
     before = sorted(tmp_path.rglob("*"))
     out, err = ask(*words, code=2)
-    assert not out and err.count("error: ") == 1 and sentence in err and "Traceback" not in err
+    assert all(line.startswith("warning: ") for line in out.splitlines())
+    assert err.startswith("error: ") and err.count("\n") == 1 and sentence in err
     assert sorted(tmp_path.rglob("*")) == before
 
 
