@@ -10,7 +10,6 @@ import tensorflow as tf
 
 from apps.translation.config import PRESETS, Config
 from apps.translation.data import load_splits
-from common.training.token_losses import SmoothedCrossEntropy
 from apps.translation.model import build_model
 from apps.translation.pairs import SentencePairs, Splits
 from apps.translation.preprocessing import Preprocessor
@@ -21,6 +20,7 @@ from common.config import resolve_config
 from common.model_files import load_model
 from common.runs import open_run
 from common.training.optimizer import make_optimizer
+from common.training.token_losses import SmoothedCrossEntropy
 
 
 @dataclass(frozen=True)

@@ -131,6 +131,15 @@ class ModelConfig(ConfigModel):
         0.0, "share of the state dropped on its way to the next step", unit="fraction of features", ge=0, lt=1
     )
 
+    @model_validator(mode="after")
+    def _cell_can_be_started(self) -> "ModelConfig":
+        if self.cell == "qrnn":
+            raise ValueError(
+                "model.cell is qrnn, whose state holds inputs that came before, which the layer across the voices cannot "
+                "start from; choose another, such as sru"
+            )
+        return self
+
 
 class MusicTrainConfig(TrainConfig):
     """Optimisation, stopping and checkpoints, and what the network is asked to do."""
