@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from apps.translation.config import PRESETS
-from common.training.token_losses import SmoothedCrossEntropy
 from apps.translation.model import build_model
 from apps.translation.translate import Translator
 from benchmarks import child, default_training, torch_translation, translation_multi30k, translation_speed
@@ -17,6 +16,7 @@ from benchmarks import translation_parts as parts
 from benchmarks.measured_runs import MeasuredRuns
 from common.model_files import save_model
 from common.runs import create_run
+from common.training.token_losses import SmoothedCrossEntropy
 
 TOKENIZED = "nrefs:1|case:lc|tok:none"
 
