@@ -85,11 +85,16 @@ class Console:
         """Writes names and values in two columns."""
         self._columns([(str(name), show_value(value)) for name, value in rows.items()])
 
-    def metrics(self, metrics: Mapping[str, float], baselines: Mapping[str, Mapping[str, float]]) -> None:
-        """Writes one row per metric: this model, then every baseline."""
-        rows = [("", "this model", *baselines)]
-        for name, value in metrics.items():
-            rows.append((name, show_value(value), *(show_value(b.get(name)) for b in baselines.values())))
+    def metrics(
+        self,
+        metrics: Mapping[str, float],
+        baselines: Mapping[str, Mapping[str, float]],
+        name: str = "this model",
+    ) -> None:
+        """Writes one row per metric: this model, or what else `name` says, then every baseline."""
+        rows = [("", name, *baselines)]
+        for metric, value in metrics.items():
+            rows.append((metric, show_value(value), *(show_value(b.get(metric)) for b in baselines.values())))
         self._columns(rows, header=True)
 
     def model(self, model: Any) -> None:

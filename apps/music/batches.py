@@ -85,7 +85,7 @@ class PieceBatches:
         self._slots, self._seed = words.slots, seed
         self._first_voice = int(config.chord and preprocessor.has_voices)
         self._given_fraction = given_fraction if preprocessor.has_voices else 0.0
-        self._end_fraction = end_fraction
+        self._end_fraction = end_fraction if preprocessor.has_voices else 0.0
         self._most = config.transpose
         self._transposition = tf.constant(words.transposition(self._most))
         blocks, shifts, owners = [], [], []

@@ -10,14 +10,13 @@ from common.data.tfds_builders import check_text_feature, find_splits, open_buil
 from common.errors import UserError
 
 _MIDI, _ID = "midi", "id"
-DEFAULTS = {"groove": "groove/full-midionly"}  # whole performances, without their sound
 
 
 def load_catalogue_pieces(name: str, data_dir: str) -> tuple[dict[str, list[NotePiece]], str, list[str]]:
     """Loads a set of the catalogue, downloading and preparing it the first time.
 
     Args:
-        name: such as "groove", which means its whole performances without sound, or "groove/2bar-midionly".
+        name: such as "groove", whose first configuration has whole performances without sound, or "groove/2bar-midionly".
         data_dir: folder for downloads and prepared data; made if needed.
 
     Returns:
@@ -26,7 +25,7 @@ def load_catalogue_pieces(name: str, data_dir: str) -> tuple[dict[str, list[Note
     Raises:
         UserError: the set does not exist, has no MIDI, or cannot be downloaded or prepared here.
     """
-    builder = open_builder(DEFAULTS.get(name, name), data_dir)
+    builder = open_builder(name, data_dir)
     origin = f"{name} (tfds)"
     features = builder.info.features or {}
     check_text_feature(features, _MIDI, origin, "--data.name")

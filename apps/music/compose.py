@@ -1,9 +1,12 @@
 """Composes: a network, what is known of a piece, and a seed become the rest of it."""
 
 import keras
+import numpy as np
+import tensorflow as tf
 from keras import ops
 
 from apps.music.events import END
+from apps.music.pieces import VoicePiece
 from apps.music.preprocessing import Preprocessor
 from apps.music.steps import StepwiseNetwork
 from apps.music.vocabulary import FREE
@@ -54,3 +57,51 @@ class Composer:
         )
         inside = (ops.arange(time, dtype="int32")[None] < lengths[:, None])[..., None]
         return ops.where(inside, ops.reshape(found.ids, (batch, time, slots)), FREE), found.log_probabilities
+
+
+def compose_pieces(network: keras.Model, preprocessor: Preprocessor, count: int, steps: int, seed: int) -> list:
+    """Pieces composed freely, as the settings of the sampling say.
+
+    Args:
+        network: as `build_model` returns it.
+        preprocessor: the one it was trained with.
+        count: how many, 0 or more.
+        steps: of the grid in each, or events.
+        seed: of the first; each of the others has the next one.
+
+    Returns:
+        `VoicePiece`s that begin at a bar line, in the most frequent metre of the training pieces; or `NotePiece`s.
+    """
+    if not count:
+        return []
+    composer, sampling = Composer(network, preprocessor), preprocessor.sampling
+    compose = composer.compose
+    if keras.backend.backend() == "tensorflow":
+        compose = tf.function(compose)
+    voices = preprocessor.has_voices
+    positions = np.arange(steps, dtype=np.int32) % (preprocessor.steps_per_bar if voices else 1)
+    symbols, _ = compose(
+        np.full((count, steps, preprocessor.vocabulary.slots), FREE, np.int32),
+        np.tile(positions, (count, 1)),
+        np.tile(np.arange(steps, 0, -1, dtype=np.int32), (count, 1)),
+        np.full(count, steps, np.int32),
+        np.arange(seed, seed + count, dtype=np.int32),
+        np.full(count, sampling.temperature, np.float32),
+        np.full(count, sampling.top_p, np.float32),
+    )
+    found = preprocessor.invert(tf.constant(ops.convert_to_numpy(symbols)))
+    names = [f"sample {1 + index}" for index in range(count)]
+    if not voices:
+        return [preprocessor.vocabulary.decode(events, name) for events, name in zip(found["events"].numpy(), names)]
+    return [
+        VoicePiece(
+            name,
+            pitches.astype(np.int16),
+            onsets,
+            positions,
+            preprocessor.data.steps_per_quarter,
+            preprocessor.metre,
+            tempo=preprocessor.tempo,
+        )
+        for name, pitches, onsets in zip(names, found["pitches"].numpy(), found["onsets"].numpy())
+    ]

@@ -156,7 +156,7 @@ class SamplingConfig(ConfigModel):
     """How pieces are composed where nobody says otherwise, and for the statistics of an evaluation."""
 
     temperature: float = option(
-        0.9, "below 1 the likely becomes likelier, 0 = always the likeliest", unit="divisor of logits", ge=0, le=10
+        1.0, "below 1 the likely becomes likelier, 0 = always the likeliest", unit="divisor of logits", ge=0, le=10
     )
     top_p: float = option(
         1.0, "draw from the likeliest symbols that hold this share of the probability", unit="fraction", gt=0, le=1

@@ -19,7 +19,7 @@ from apps.music.pieces import NOTE, NotePiece, Part
 
 FREE = 0  # as in `apps.music.vocabulary`
 END = 1
-_PITCHES = 128
+PITCHES = 128
 PIANO, DRUMS = Part("piano"), Part("drums", is_drum=True)
 
 
@@ -40,9 +40,9 @@ class EventVocabulary:
     time_step: float
 
     slots = 1
-    first_on, first_off = 3, 3 + _PITCHES
-    first_drum_on, first_drum_off = 3 + 2 * _PITCHES, 3 + 3 * _PITCHES
-    first_velocity = 3 + 4 * _PITCHES
+    first_on, first_off = 3, 3 + PITCHES
+    first_drum_on, first_drum_off = 3 + 2 * PITCHES, 3 + 3 * PITCHES
+    first_velocity = 3 + 4 * PITCHES
 
     @property
     def first_shift(self) -> int:
@@ -62,7 +62,7 @@ class EventVocabulary:
         rows = np.tile(np.arange(self.size, dtype=np.int32), (2 * most + 1, 1))
         for row, semitones in zip(rows, range(-most, most + 1)):
             for first in (self.first_on, self.first_off):
-                row[first : first + _PITCHES] = first + np.clip(np.arange(_PITCHES) + semitones, 0, _PITCHES - 1)
+                row[first : first + PITCHES] = first + np.clip(np.arange(PITCHES) + semitones, 0, PITCHES - 1)
         return rows
 
     def encode(self, piece: NotePiece) -> np.ndarray:
@@ -124,7 +124,7 @@ class EventVocabulary:
             elif event >= self.first_velocity:
                 loudness = event - self.first_velocity
             elif event >= self.first_on:
-                kind, pitch = divmod(event - self.first_on, _PITCHES)
+                kind, pitch = divmod(event - self.first_on, PITCHES)
                 key = (pitch, kind >= 2)
                 drums |= key[1]
                 if key in sounding:

@@ -129,13 +129,14 @@ def midi_score(midi: Midi) -> Score:
     changes = sorted({change[0]: change for change in changes if change[0] < length}.values())
     if len(content.get_tempo_changes()[1]) > 1:
         told.append("changes of tempo left out")
-    if len({change[1:] for change in changes}) > 1:
+    bars = regular_bars(changes, length)
+    if len(set(bars[["numerator", "denominator"]].tolist())) > 1:
         told.append("the metre changes, and positions in the bar follow it")
     return Score(
         midi.name,
         tuple(parts),
         tuple(instrument.name.strip() for instrument in played),
-        regular_bars(changes, length),
+        bars,
         length,
         key=midi.key,
         tempo=midi.tempo,

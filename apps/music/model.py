@@ -30,7 +30,7 @@ def build_model(config: Config, preprocessor: Preprocessor) -> keras.Model:
     """Builds the network for teacher forcing.
 
     Args:
-        config: `config.model`, the seed and `train.given_fraction` are read.
+        config: `config.model` is read, the seed, and whether pieces are trained on with voices given and the end told.
         preprocessor: adapted; gives the vocabulary and its slots.
 
     Returns:
@@ -58,15 +58,12 @@ def build_model(config: Config, preprocessor: Preprocessor) -> keras.Model:
     age_vectors = keras.layers.Embedding(LONGEST_AGE + 1, SMALL, name="age_vectors")
     slot_vectors = keras.layers.Embedding(slots, SMALL, name="slot_vectors")
     position_vectors = keras.layers.Embedding(LONGEST_BAR, settings.embedding_dim, name="position_vectors")
-    end_vectors = keras.layers.Embedding(FARTHEST_END + 1, settings.embedding_dim, name="end_vectors")
     same_at_each_step = (None, 1, None)
 
-    place = join(
-        [
-            position_vectors(ops.minimum(positions, LONGEST_BAR - 1)),
-            end_vectors(ops.where(remaining > FARTHEST_END, 0, remaining)),
-        ]
-    )  # [batch, time, 2 · embedding]
+    place = position_vectors(ops.minimum(positions, LONGEST_BAR - 1))
+    if config.train.end_fraction and preprocessor.has_voices:
+        end_vectors = keras.layers.Embedding(FARTHEST_END + 1, settings.embedding_dim, name="end_vectors")
+        place = join([place, end_vectors(ops.where(remaining > FARTHEST_END, 0, remaining))])
     before = join([symbol_vectors(sounding), age_vectors(ops.minimum(ages, LONGEST_AGE))])
     all_before = keras.layers.Reshape((-1, slots * before.shape[-1]), name="all_before")(before)
     past_inputs = Dropout(settings.input_dropout, same_at_each_step, seed=seed, name="past_inputs")(
@@ -74,7 +71,7 @@ def build_model(config: Config, preprocessor: Preprocessor) -> keras.Model:
     )
     past, *_ = past_layers(settings, seed)(past_inputs, mask=real)  # [batch, time, units]
     contexts = [Dropout(settings.dropout, same_at_each_step, seed=seed + 1, name="past_dropout")(past), place]
-    if config.train.given_fraction:
+    if config.train.given_fraction and preprocessor.has_voices:
         given_vectors = keras.layers.Embedding(vocabulary.size, settings.embedding_dim, name="given_vectors")(given)
         given_vectors = keras.layers.Reshape((-1, slots * settings.embedding_dim), name="all_given")(given_vectors)
         ahead = lookahead_layer(settings, seed)(given_vectors, mask=real)  # [batch, time, units], the last step first

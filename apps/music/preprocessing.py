@@ -11,7 +11,7 @@ import tensorflow as tf
 from apps.music.chords import chords_of
 from apps.music.config import Config, DataConfig, PreprocessingConfig, SamplingConfig
 from apps.music.events import EventVocabulary
-from apps.music.pieces import SILENCE, NotePiece, Pieces, VoicePiece
+from apps.music.pieces import SILENCE, NotePiece, Pieces, VoicePiece, steps_per_bar
 from apps.music.vocabulary import FIRST_PITCH, FREE, HOLD, REST, VoiceVocabulary
 from common.data.buckets import choose_boundaries
 from common.errors import UserError
@@ -53,6 +53,11 @@ class Preprocessor(tf.Module):
     def has_voices(self) -> bool:
         """Whether pieces are voices on a grid; else they are events."""
         return self.data.representation == "voices"
+
+    @property
+    def steps_per_bar(self) -> int:
+        """Steps of the grid in a bar of the most frequent metre."""
+        return steps_per_bar(self.metre, self.data.steps_per_quarter)
 
     def adapt(self, train: Pieces) -> None:
         """Learns ranges, metre, tempo and the lengths of padded batches, from training pieces alone.

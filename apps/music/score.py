@@ -90,6 +90,9 @@ def make_bars(starts: list[float], metres: list[tuple[int, int]], length: float)
 def regular_bars(changes: list[tuple[float, int, int]], length: float) -> np.ndarray:
     """`BAR` [bars] that fill a piece, where only the changes of metre are known.
 
+    A single bar at the beginning that is shorter than the next metre is a pickup: notation programs write one as a metre of
+    its own.
+
     Args:
         changes: quarter, numerator and denominator, ascending; 4/4 before the first. A change ends the bar in which it
             stands.
@@ -102,7 +105,12 @@ def regular_bars(changes: list[tuple[float, int, int]], length: float) -> np.nda
         whole = 4.0 * numerator / denominator
         count = max(1 if start == 0 else 0, int(np.ceil((end - start) / whole - _SAME)))
         rows += [(start + whole * index, numerator, denominator, 0.0) for index in range(count)]
-    return np.array(rows, BAR)
+    bars = np.array(rows, BAR)
+    if len(changes) > 1 and len(bars) > 1 and abs(bars["start"][1] - changes[1][0]) < _SAME:
+        following = 4.0 * changes[1][1] / changes[1][2]
+        if changes[1][0] < following - _SAME:
+            bars[0] = (0.0, *changes[1][1:], following - changes[1][0])
+    return bars
 
 
 def counted(count: int, what: str) -> str:

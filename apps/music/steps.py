@@ -11,7 +11,6 @@ _NAMES = (
     "age_vectors",
     "slot_vectors",
     "position_vectors",
-    "end_vectors",
     "past",
     "of_step",
     "of_slot",
@@ -34,8 +33,8 @@ class StepwiseNetwork:
         self._layers = {name: network.get_layer(name) for name in _NAMES}
         self.slots = network.input["symbols"].shape[-1]
         names = {layer.name for layer in network.layers}
-        self._given_vectors, self._ahead = (
-            network.get_layer(name) if name in names else None for name in ("given_vectors", "ahead")
+        self._given_vectors, self._ahead, self._end_vectors = (
+            network.get_layer(name) if name in names else None for name in ("given_vectors", "ahead", "end_vectors")
         )
 
     def start(self, positions, remaining, given, lengths):
@@ -53,13 +52,10 @@ class StepwiseNetwork:
             the first.
         """
         use = self._layers
-        place = ops.concatenate(
-            [
-                use["position_vectors"](ops.minimum(positions, LONGEST_BAR - 1)),
-                use["end_vectors"](ops.where(remaining > FARTHEST_END, 0, remaining)),
-            ],
-            axis=-1,
-        )
+        place = use["position_vectors"](ops.minimum(positions, LONGEST_BAR - 1))
+        if self._end_vectors is not None:
+            end = self._end_vectors(ops.where(remaining > FARTHEST_END, 0, remaining))
+            place = ops.concatenate([place, end], axis=-1)
         to_come = self._look_ahead(given, lengths)
         allowed = use["logits"].penalties()
         slots, voices = self.slots, use["voices"].layer

@@ -28,9 +28,9 @@ class TinyGroove(tfds.core.GeneratorBasedBuilder):
 
     def _info(self):
         features = {
-            "id": tfds.features.Text(),
+            "id": np.str_,
             "audio": tfds.features.Tensor(shape=(None,), dtype=np.float32),
-            "midi": tfds.features.Text(),
+            "midi": np.str_,
             "bpm": tfds.features.Scalar(np.int32),
         }
         return tfds.core.DatasetInfo(builder=self, features=tfds.features.FeaturesDict(features))
@@ -83,7 +83,9 @@ def test_a_set_without_midi(tmp_path):
         load_catalogue_pieces("tiny_without_midi", str(tmp_path))
 
 
-def test_groove_means_whole_performances_without_sound():
-    from apps.music.catalogue_pieces import DEFAULTS
-
-    assert DEFAULTS["groove"].partition("/")[2] in tfds.builder_cls("groove").builder_configs
+def test_groove_is_whole_performances_with_such_features(tmp_path):
+    builder = tfds.builder("groove", data_dir=str(tmp_path))  # opened, not prepared: nothing is downloaded
+    assert builder.builder_config.name == "full-midionly"
+    tiny = TinyGroove(data_dir=str(tmp_path)).info.features
+    for key in ("id", "midi"):
+        assert repr(builder.info.features[key]) == repr(tiny[key])

@@ -34,6 +34,14 @@ def test_a_change_of_metre_ends_its_bar():
     assert len(regular_bars([], 0.0)) == 1
 
 
+def test_a_pickup_may_be_written_as_a_metre_of_its_own():
+    bars = regular_bars([(0.0, 1, 4), (1.0, 3, 4)], 7.0)
+    assert bars["start"].tolist() == [0.0, 1.0, 4.0] and positions(bars) == [2.0, 0.0, 0.0]
+    assert bars["numerator"].tolist() == [3, 3, 3]
+    assert positions(regular_bars([(0.0, 4, 4), (1.0, 4, 4)], 9.0)) == [3.0, 0.0, 0.0]  # cut short by the same metre
+    assert positions(regular_bars([(0.0, 2, 4), (4.0, 4, 4)], 8.0)) == [0.0, 0.0, 0.0]  # two bars are none
+
+
 def test_the_metre_is_that_of_most_bars():
     bars = np.array([(0, 4, 4, 0), (4, 3, 4, 0), (7, 3, 4, 0)], BAR)
     assert Score("x", (), (), bars, 10.0).metre == (3, 4)

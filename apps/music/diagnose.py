@@ -1,0 +1,56 @@
+"""The gradient through time on this application's data: the cell through time beside a SimpleRNN.
+
+Pieces are read as in the model; the loss, which is to say what the highest voice does at the last step, is read from the last
+state of one layer alone, so that everything has to travel through time.
+"""
+
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from apps.music.batches import PieceBatches
+from apps.music.config import Config
+from apps.music.model import build_model
+from apps.music.pieces import Splits
+from apps.music.preprocessing import Preprocessor
+from common.layers import SimpleRNN
+from common.training.diagnose import fresh_readout, norms_through_time, plot_norms
+from common.training.seeds import set_seeds
+
+EXAMPLES = 32
+LONGEST = 128  # steps; the loop is not compiled, so that any cell can be looked at
+
+
+def diagnose(config: Config, folder: Path, splits: Splits, preprocessor: Preprocessor, model=None) -> dict:
+    """Writes `gradient_through_time.png` and `.json` into a folder.
+
+    Args:
+        config: the effective configuration.
+        folder: where the picture goes: that of a run's pictures, or another one.
+        splits: raw pieces; some of the training pieces are read.
+        preprocessor: adapted.
+        model: a trained network, or None for one that was just built.
+
+    Returns:
+        For each cell `factor_per_step`, `description` and `norms`, as `plot_norms` does.
+    """
+    set_seeds(config.train.seed)
+    network = build_model(config, preprocessor) if model is None else model
+    count = min(EXAMPLES, len(splits.train))
+    batches = PieceBatches(splits.train.take(range(count)), preprocessor, count)
+    inputs, labels, weights = next(iter(batches.evaluation_dataset()))
+    inputs = {name: value.numpy()[:, :LONGEST] for name, value in inputs.items()}
+    mask = weights.numpy()[:, :LONGEST, 0] > 0
+    vectors = np.asarray(keras.Model(network.input, network.get_layer("past_inputs").output)(inputs))
+    last = np.maximum(mask.sum(axis=1) - 1, 0)
+    said = labels.numpy()[np.arange(len(mask)), last, int(config.preprocessing.chord and preprocessor.has_voices)]
+    readout = fresh_readout(said, config.model.units, preprocessor.vocabulary.size, config.train.seed)
+
+    state = "untrained" if model is None else "trained"
+    cell = network.get_layer("past").layers[0].cell
+    norms = {f"{config.model.cell} ({state})": norms_through_time(cell, vectors, mask, readout)}
+    if config.model.cell != "simple_rnn" or model is not None:
+        simple = SimpleRNN(config.model.units).cell
+        norms["simple_rnn (untrained)"] = norms_through_time(simple, vectors, mask, readout)
+    return plot_norms(norms, folder / "gradient_through_time.png")
