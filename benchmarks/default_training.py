@@ -155,7 +155,7 @@ def of_music(metrics: dict[str, Any], output: str) -> tuple[dict[str, Any], list
     values, baselines = metrics["metrics"], metrics["baselines"]
     seconds = sum(metrics["seconds"][stage] for stage in ("train", "evaluate", "export"))
     reached = {"training_to_done_seconds": seconds, "nats_per_note": values["nats_per_note"]}
-    samples = metrics.get("samples") or {}
+    samples = metrics["samples"]
     row = {
         "nats_per_note": values["nats_per_note"],
         "note_accuracy": values["note_accuracy"],

@@ -78,7 +78,7 @@ def measure(data: Path, pieces: dict[str, int], preset: str, seed: int, settings
         }
         epochs = len((run / "history.csv").read_text(encoding="utf-8").splitlines()) - 1
     for split, metrics in found.items():
-        examples = metrics.get("examples", pieces[split])
+        examples = metrics["examples"]
         if examples != pieces[split]:
             raise RuntimeError(f"{examples} {split} pieces were measured, but the file has {pieces[split]}")
     test, validation = found["test"], found["validation"]
@@ -88,7 +88,7 @@ def measure(data: Path, pieces: dict[str, int], preset: str, seed: int, settings
         **{f"validation_{name}": validation["metrics"][name] for name in ("nats_per_note", "note_accuracy")},
         "baselines": {name: test["baselines"][name] for name in BASELINES},
         "validation_baselines": {name: validation["baselines"][name] for name in BASELINES},
-        "samples": test.get("samples") or {},
+        "samples": test["samples"],
         "pieces": pieces["test"],
         "validation_pieces": pieces["validation"],
         "epochs": epochs,
