@@ -29,6 +29,7 @@ class Sizes:
     """What `build_model` reads of a preprocessor."""
 
     vocabulary: VoiceVocabulary
+    has_voices: bool = True
 
     @classmethod
     def of(cls, symbols: int, slots: int) -> "Sizes":

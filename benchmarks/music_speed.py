@@ -70,7 +70,7 @@ def main() -> int:
     which.add_argument("--run", type=Path, metavar="DIR", help="a trained run, which is exported for it")
     parser.add_argument("--bars", type=int, default=16, help="of a piece that is composed, 16 steps each")
     parser.add_argument("--pieces", nargs="+", type=int, default=[1, 50], help="composed at once")
-    parser.add_argument("--temperature", type=float, default=0.9, help="of the composing")
+    parser.add_argument("--temperature", type=float, default=1.0, help="of the composing")
     arguments = parser.parse_args()
     has_model = bool(arguments.model or arguments.run)
     sections = arguments.sections or (SECTIONS if has_model else SECTIONS[:1])
@@ -175,6 +175,7 @@ def torch_settings(shape: Shape, config, steps: int, threads: int, variant: str)
         learning_rate=config.train.learning_rate,
         clip_norm=config.train.clip_norm,
         given_fraction=config.train.given_fraction,
+        end_fraction=config.train.end_fraction,
         batch=shape.batch,
         time=shape.time,
         slots=shape.slots,

@@ -28,6 +28,7 @@ class Settings:
         learning_rate: of Adam.
         clip_norm: longest gradient.
         given_fraction: share of the pieces of which the first slot is given; 0 = a network that does not look ahead.
+        end_fraction: share of the pieces that are told of their end; 0 = a network that does not ask for it.
         batch, time, slots: pieces, steps of time, symbols of a step.
         steps: at each line.
         threads: of PyTorch.
@@ -45,6 +46,7 @@ class Settings:
     learning_rate: float
     clip_norm: float
     given_fraction: float
+    end_fraction: float
     batch: int
     time: int
     slots: int
@@ -66,9 +68,10 @@ def make_network(settings: Settings):
     from torch.nn import functional
 
     width, slots = settings.embedding, settings.slots
-    looks_ahead = settings.given_fraction > 0
+    looks_ahead, knows_end = settings.given_fraction > 0, settings.end_fraction > 0
     before_size = width + SMALL
-    context_size = settings.units + 2 * width + looks_ahead * settings.lookahead_units
+    place_size = width * (1 + knows_end)
+    context_size = settings.units + place_size + looks_ahead * settings.lookahead_units
 
     def dropped(values, fraction, training):
         """Drops the same features at every step of `[batch, time, features]`."""
@@ -83,8 +86,9 @@ def make_network(settings: Settings):
             self.age_vectors = nn.Embedding(AGES, SMALL)
             self.slot_vectors = nn.Embedding(slots, SMALL)
             self.position_vectors = nn.Embedding(BAR, width)
-            self.end_vectors = nn.Embedding(END, width)
-            sizes = [slots * before_size + 2 * width, *[settings.units] * settings.layers]
+            if knows_end:
+                self.end_vectors = nn.Embedding(END, width)
+            sizes = [slots * before_size + place_size, *[settings.units] * settings.layers]
             self.past = nn.ModuleList(nn.GRU(size, settings.units, batch_first=True) for size in sizes[:-1])
             if looks_ahead:
                 self.given_vectors = nn.Embedding(settings.vocabulary, width)
@@ -103,13 +107,9 @@ def make_network(settings: Settings):
 
         def forward(self, symbols, sounding, ages, positions, remaining, given):
             batch, time, _ = symbols.shape
-            place = torch.cat(
-                [
-                    self.position_vectors(positions.clamp(max=BAR - 1)),
-                    self.end_vectors(remaining.masked_fill(remaining >= END, 0)),
-                ],
-                dim=-1,
-            )
+            place = self.position_vectors(positions.clamp(max=BAR - 1))
+            if knows_end:
+                place = torch.cat([place, self.end_vectors(remaining.masked_fill(remaining >= END, 0))], dim=-1)
             before = torch.cat([self.symbol_vectors(sounding), self.age_vectors(ages.clamp(max=AGES - 1))], dim=-1)
             past = dropped(torch.cat([before.flatten(2), place], dim=-1), settings.input_dropout, self.training)
             for index, layer in enumerate(self.past):
@@ -163,7 +163,8 @@ def make_batch(settings: Settings):
     sounding = torch.randint(REST, settings.vocabulary, shape)
     ages = torch.randint(0, AGES, shape)
     positions = (torch.arange(settings.time) % 16).expand(shape[:2])
-    remaining = torch.arange(settings.time, 0, -1).expand(shape[:2])
+    remaining = torch.arange(settings.time, 0, -1).repeat(settings.batch, 1)
+    remaining[round(settings.batch * settings.end_fraction) :] = 0
     given = torch.zeros_like(symbols)
     with_given = round(settings.batch * settings.given_fraction)
     given[:with_given, :, 0] = symbols[:with_given, :, 0]
