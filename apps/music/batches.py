@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from apps.music.pieces import SILENCE, Pieces, VoicePiece
-from apps.music.preprocessing import Preprocessor
+from apps.music.preprocessing import Preprocessor, is_drum
 from apps.music.vocabulary import FREE, HOLD
 from common.data.batch_plan import BatchPlan, PaddedSequences
 
@@ -18,13 +18,14 @@ def states_before(symbols: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         symbols: int [time, slots].
 
     Returns:
-        The last symbol before the step that is not `HOLD`, and how many steps ago that was: int [time, slots] both, 0 at the first.
+        The last symbol before the step that is not `HOLD`, and how many steps ago that was: int [time, slots] both, 0 where
+        there is none.
     """
+    before = np.concatenate([np.full_like(symbols[:1], FREE), symbols[:-1]])
     time = np.arange(len(symbols))[:, None]
-    last = np.maximum.accumulate(np.where(symbols != HOLD, time, 0), axis=0)
-    sounding = np.take_along_axis(symbols, last, axis=0)
-    nothing = np.zeros_like(symbols[:1])
-    return np.concatenate([nothing, sounding[:-1]]), np.concatenate([nothing, (time - last + 1)[:-1]])
+    last = np.maximum.accumulate(np.where(before != HOLD, time, 0), axis=0)
+    sounding = np.take_along_axis(before, last, axis=0)
+    return sounding, np.where(sounding == FREE, 0, time - last + 1)
 
 
 def shifts_within(piece, ranges, most: int) -> tuple[int, int]:
@@ -41,8 +42,7 @@ def shifts_within(piece, ranges, most: int) -> tuple[int, int]:
     if isinstance(piece, VoicePiece):
         voices = [column[column != SILENCE] for column in piece.pitches.T]
     else:
-        is_drum = np.array([part.is_drum for part in piece.parts], bool)
-        voices = [piece.notes["pitch"][~is_drum[piece.notes["part"]]]]
+        voices = [piece.notes["pitch"][~is_drum(piece)]]
     rooms = [
         (low - pitches.min(), high - pitches.max()) for pitches, (low, high) in zip(voices, ranges) if len(pitches)
     ]

@@ -11,6 +11,7 @@ from apps.music.preprocessing import Preprocessor
 from apps.music.steps import StepwiseNetwork
 from apps.music.vocabulary import FREE
 from common.decoding import sample
+from common.decoding.rows import LOG_ZERO
 
 
 class Composer:
@@ -29,7 +30,7 @@ class Composer:
         """Draws what is not given.
 
         Args:
-            given: int32 `[batch, time, slots]`, `FREE` where a symbol is to be found.
+            given: int32 `[batch, time, slots]`, `FREE` where a symbol is to be found. Events may end before one that is given.
             positions: int32 `[batch, time]`, steps since the bar line.
             remaining: int32 `[batch, time]`, steps to the end of the piece; 0 where it is not told.
             lengths: int32 `[batch]`, steps of time of each piece.
@@ -39,12 +40,22 @@ class Composer:
 
         Returns:
             Symbols int32 `[batch, time, slots]`, `FREE` behind the end; and float32 `[batch]`, the logarithm of the
-            probability of all symbols, those given and those behind the end too.
+            probability of all symbols of the piece, those given too.
         """
         batch, time, slots = ops.shape(given)
+        inside = ops.arange(time, dtype="int32")[None] < lengths[:, None]
+        given = ops.where(inside[..., None], given, FREE)
         step, state = self._network.start(positions, remaining, given, lengths)
+
+        def step_of_piece(symbols, state):
+            logits, after = step(symbols, state)
+            # Behind the end nothing is said, for certain: it adds nothing to the probability of a shorter piece.
+            nothing = ops.where(ops.arange(logits.shape[-1]) == FREE, 0.0, LOG_ZERO)
+            is_inside = state["index"] // slots < lengths
+            return ops.where(is_inside[:, None], logits, nothing), after
+
         found = sample(
-            step,
+            step_of_piece,
             state,
             ops.zeros_like(seeds) + FREE,
             seeds,
@@ -55,8 +66,7 @@ class Composer:
             pad_id=FREE,
             forced=ops.reshape(ops.where(ops.equal(given, FREE), -1, given), (batch, time * slots)),
         )
-        inside = (ops.arange(time, dtype="int32")[None] < lengths[:, None])[..., None]
-        return ops.where(inside, ops.reshape(found.ids, (batch, time, slots)), FREE), found.log_probabilities
+        return ops.reshape(found.ids, (batch, time, slots)), found.log_probabilities
 
 
 def compose_pieces(network: keras.Model, preprocessor: Preprocessor, count: int, steps: int, seed: int) -> list:
@@ -98,7 +108,7 @@ def compose_pieces(network: keras.Model, preprocessor: Preprocessor, count: int,
             name,
             pitches.astype(np.int16),
             onsets,
-            positions,
+            positions.astype(np.int16),
             preprocessor.data.steps_per_quarter,
             preprocessor.metre,
             tempo=preprocessor.tempo,

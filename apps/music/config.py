@@ -85,7 +85,7 @@ class PreprocessingConfig(ConfigModel):
         le=65_536,
     )
     length_buckets: int = option(
-        5, "batches are padded to one of this many lengths; XLA compiles once for each", unit="lengths", ge=1, le=64
+        3, "batches are padded to one of this many lengths; XLA compiles once for each", unit="lengths", ge=1, le=64
     )
     transpose: int = option(
         6,
@@ -130,6 +130,15 @@ class ModelConfig(ConfigModel):
     recurrent_dropout: float = option(
         0.0, "share of the state dropped on its way to the next step", unit="fraction of features", ge=0, lt=1
     )
+
+    @model_validator(mode="after")
+    def _cell_can_be_started(self) -> "ModelConfig":
+        if self.cell == "qrnn":
+            raise ValueError(
+                "model.cell is qrnn, whose state holds inputs that came before, which the layer across the voices cannot "
+                "start from; choose another, such as sru"
+            )
+        return self
 
 
 class MusicTrainConfig(TrainConfig):
@@ -188,6 +197,12 @@ PRESETS: dict[str, dict[str, Any]] = {
         "sampling": {"pieces": 4},
     },
     "base": {},
+    # What the figures of the JSB chorales were measured with: half an hour on two cores.
+    "jsb": {
+        "preprocessing": {"length_buckets": 5},
+        "model": {"units": 256, "voice_units": 192, "dropout": 0.3},
+        "train": {"epochs": 130, "weight_average": 0.998, "given_fraction": 0.0, "end_fraction": 0.0},
+    },
     # One batch without regularisation: the loss must go towards zero, or the model has a bug.
     "overfit": {
         "data": {"limit": 4},

@@ -41,11 +41,12 @@ def event_notes(events: tf.Tensor, words: EventVocabulary) -> dict[str, tf.Tenso
     said = tf.where(is_velocity, place * words.velocity_bins + events - words.first_velocity + 1, 0)
     said = tf.transpose(tf.scan(tf.maximum, tf.transpose(said)))
     degree = tf.where(said > 0, (said - 1) % words.velocity_bins, words.velocity_bins // 2)
+    velocities = tf.constant([words.velocity_of(each) for each in range(words.velocity_bins)])
     is_note = begins & (ends > now)
     return {
         "start": tf.where(is_note, tf.cast(now, tf.float32) * words.time_step, 0.0),
         "end": tf.where(is_note, tf.cast(ends, tf.float32) * words.time_step, 0.0),
         "pitch": tf.where(is_note, pitch, -1),
-        "velocity": tf.where(is_note, 1 + (2 * degree + 1) * 127 // (2 * words.velocity_bins), 0),
+        "velocity": tf.where(is_note, tf.gather(velocities, degree), 0),
         "is_drum": is_note & (kind >= 2),
     }

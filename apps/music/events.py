@@ -27,7 +27,8 @@ PIANO, DRUMS = Part("piano"), Part("drums", is_drum=True)
 class EventVocabulary:
     """Numbers of the events.
 
-    They follow each other: `FREE`, `END`, one that is never said (it means `HOLD` to voices), notes on, notes off, drums on, drums off, loudness, time.
+    They follow each other: `FREE`, `END`, one that is never said (it means `HOLD` to voices), notes on, notes off, drums on,
+    drums off, loudness, time.
 
     Attributes:
         velocity_bins: degrees of loudness.
@@ -139,4 +140,5 @@ class EventVocabulary:
 
     def velocity_of(self, degree: int) -> int:
         """The MIDI velocity in the middle of a degree, 1 to 127."""
-        return int(1 + (2 * degree + 1) * 127 // (2 * self.velocity_bins))
+        lowest, behind = (-(-each * 127 // self.velocity_bins) for each in (degree, degree + 1))  # rounded up
+        return 1 + (lowest + behind - 1) // 2

@@ -5,6 +5,7 @@ A folder may have broken files among good ones: they are named, skipped and coun
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -48,7 +49,8 @@ def read_pieces(path: str, data) -> tuple[dict[str, list[VoicePiece] | list[Note
         return parts, []
     files = _find_files(place)
     pieces, skipped, changed = [], [], []
-    with get_console().progress(len(files), "reading music") as progress:
+    shown = get_console().progress(len(files), "reading music") if len(files) > 1 else contextlib.nullcontext()
+    with shown as progress:
         for number, file in enumerate(files, start=1):
             name = str(file.relative_to(place)) if file != place else file.name
             try:
@@ -58,7 +60,8 @@ def read_pieces(path: str, data) -> tuple[dict[str, list[VoicePiece] | list[Note
                         changed.append(f"{piece.name}: {', '.join(told)}")
             except UnreadableFile as error:
                 skipped.append(f"{name} ({error})")
-            progress.update(number)
+            if progress is not None:
+                progress.update(number)
     if not pieces:
         raise UserError(
             f"{place}: of {counted(len(files), 'file')} none can be used: {_first(skipped)}; give others, or other settings."

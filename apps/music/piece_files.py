@@ -19,10 +19,10 @@ def _write_midi(piece: VoicePiece | NotePiece, path: Path) -> None:
     write_midi(piece, path)
 
 
-def _write_sound(piece: VoicePiece | NotePiece, path: Path) -> None:
+def _write_sound(piece: VoicePiece | NotePiece, path: Path, soundfont: str | Path | None = None) -> None:
     from apps.music.sound import write_wav
 
-    write_wav(piece, path)
+    write_wav(piece, path, soundfont=soundfont)
 
 
 def _write_score(piece: VoicePiece | NotePiece, path: Path) -> None:
@@ -48,7 +48,7 @@ ENDINGS: dict[str, Callable[..., None]] = {
     ".mxl": _write_score,
 }
 _SCORES = (".musicxml", ".mxl")
-_PICTURES = (".png",)
+_PICTURES, _SOUNDS = (".png",), (".wav",)
 
 
 def check_outputs(paths: Sequence[str | Path], representation: Representation) -> list[Path]:
@@ -89,18 +89,25 @@ def check_outputs(paths: Sequence[str | Path], representation: Representation) -
     return list(checked.values())
 
 
-def write_piece(piece: VoicePiece | NotePiece, path: str | Path, given: np.ndarray | None = None) -> None:
+def write_piece(
+    piece: VoicePiece | NotePiece,
+    path: str | Path,
+    given: np.ndarray | None = None,
+    soundfont: str | Path | None = None,
+) -> None:
     """Writes what the ending of `path` says, whole or not at all.
 
     Args:
         piece: to write.
         path: with one of `ENDINGS`.
         given: bool [time, voices] of a `VoicePiece`, True where the person gave the note; a picture marks it.
+        soundfont: a `.sf2` file that sound is made with by FluidSynth; None makes it here.
 
     Raises:
-        UserError: see `check_outputs`; the disk is full.
+        UserError: see `check_outputs`; the soundfont cannot be played, the disk is full.
     """
     representation = "voices" if isinstance(piece, VoicePiece) else "events"
     (path,) = check_outputs([path], representation)
     ending = path.suffix.lower()
-    ENDINGS[ending](piece, path, **({"given": given} if ending in _PICTURES else {}))
+    options = {"given": given} if ending in _PICTURES else {"soundfont": soundfont} if ending in _SOUNDS else {}
+    ENDINGS[ending](piece, path, **options)

@@ -44,6 +44,11 @@ FLAGS = (
         "composed.mid",
     ),
     Flag(
+        "soundfont",
+        "a .sf2 file that a .wav is played with, where FluidSynth and the package pyfluidsynth are installed",
+        "FILE",
+    ),
+    Flag(
         "bars",
         "voices: how long the piece is, what is given counted; none = as long as the melody, else 16",
         "INT",
@@ -116,6 +121,12 @@ def predict(model_dir: str, arguments: Sequence[str], flags: Mapping[str, Any]) 
     if not wanted:
         raise UserError(f"--output is {flags['output']!r}, but must name at least one file")
     paths = check_outputs(wanted, "voices")
+    if flags["soundfont"] is not None:
+        from apps.music.sound import check_soundfont
+
+        if not any(path.suffix.lower() == ".wav" for path in paths):
+            raise UserError("--soundfont is for sound; name a file that ends in .wav with --output, or leave it out")
+        check_soundfont(flags["soundfont"])
     if flags["melody"] is not None and flags["prime"] is not None:
         raise UserError(
             "--melody and --prime cannot both be given; the highest voice of a melody is harmonised to its end"
@@ -130,7 +141,7 @@ def predict(model_dir: str, arguments: Sequence[str], flags: Mapping[str, Any]) 
     composed = ask(model, {**flags, **drawing, "seed": seed}, console)
 
     for path in paths:
-        write_piece(composed.piece, path, composed.given)
+        write_piece(composed.piece, path, composed.given, flags["soundfont"])
     if flags["json"]:
         files = [str(path) for path in paths]
         answer = {name: plain(value[0]) for name, value in composed.answer.items()}

@@ -30,7 +30,8 @@ class Preprocessor(tf.Module):
 
     Attributes:
         vocabulary: `VoiceVocabulary` or `EventVocabulary`, after `adapt`.
-        ranges: lowest and highest pitch of each voice in the training pieces, [voices, 2]; without voices, of all.
+        ranges: lowest and highest pitch of each voice in the training pieces, [voices, 2]; without voices, of all
+            notes that are no drums, or of the drums where there is nothing else.
         metre: the most frequent metre of the training pieces.
         tempo: their median tempo, in quarter notes a minute.
         boundaries: lengths that batches are padded to.
@@ -69,7 +70,9 @@ class Preprocessor(tf.Module):
             voices = [np.concatenate([piece.pitches[:, voice] for piece in train]) for voice in range(self.data.voices)]
             sounding = [pitches[pitches != SILENCE] for pitches in voices]
         else:
-            sounding = [np.concatenate([piece.notes["pitch"] for piece in train])]
+            drums = np.concatenate([is_drum(piece) for piece in train])
+            pitches = np.concatenate([piece.notes["pitch"] for piece in train])
+            sounding = [pitches if drums.all() else pitches[~drums]]
         if not all(map(len, sounding)):
             silent = f"voice {1 + [len(each) for each in sounding].index(0)} of " if self.has_voices else ""
             raise UserError(
@@ -185,6 +188,11 @@ class Preprocessor(tf.Module):
             preprocessor.events_per_second = float(content["events_per_second"])
             preprocessor._make_vocabulary()
         return preprocessor
+
+
+def is_drum(piece: NotePiece) -> np.ndarray:
+    """Bool [notes], whether a note is one of a drum."""
+    return np.array([part.is_drum for part in piece.parts], bool)[piece.notes["part"]]
 
 
 SPARE = 3  # semitones

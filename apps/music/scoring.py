@@ -31,6 +31,20 @@ class Scores:
     holds: np.ndarray
 
 
+class _Scorer(keras.Model):
+    """Nats and hits of each symbol, which Keras computes as one graph on each backend: float32 `[batch, time, slots]` both."""
+
+    def __init__(self, network):
+        super().__init__(name="scorer")
+        self.network = network
+        # A few lengths, each run few times: to compile each takes longer.
+        self.compile(jit_compile=keras.backend.backend() != "tensorflow")
+
+    def call(self, inputs):
+        logits = self.network(inputs, training=False)
+        return log_loss(inputs["symbols"], logits), token_accuracy(inputs["symbols"], logits)
+
+
 def score(network: keras.Model, preprocessor: Preprocessor, pieces: Pieces) -> Scores:
     """Foresees each symbol from the true ones before it, with nothing given and no end told.
 
@@ -39,10 +53,7 @@ def score(network: keras.Model, preprocessor: Preprocessor, pieces: Pieces) -> S
         preprocessor: the one it was trained with.
         pieces: at least one.
     """
-    symbols, logits = network.input["symbols"], network.output
-    scorer = keras.Model(network.input, [log_loss(symbols, logits), token_accuracy(symbols, logits)])
-    # A few lengths, each run many times: compiled, but only where compiling takes less than it saves.
-    scorer.compile(jit_compile=keras.backend.backend() != "tensorflow")
+    scorer = _Scorer(network)
     nats, hits, holds = [], [], []
     for inputs, labels, weights in PieceBatches(pieces, preprocessor, BATCH).evaluation_dataset():
         found = scorer.predict_on_batch({name: value.numpy() for name, value in inputs.items()})

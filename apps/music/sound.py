@@ -59,6 +59,16 @@ def synthesize(
     return sound
 
 
+def check_soundfont(soundfont: str | Path) -> None:
+    """Raises UserError where a soundfont cannot be played: there is none of this name, or no FluidSynth."""
+    if importlib.util.find_spec("fluidsynth") is None:
+        raise UserError(
+            "a soundfont needs FluidSynth; install it and the package pyfluidsynth, or leave out the soundfont"
+        )
+    if not Path(soundfont).is_file():
+        raise UserError(f"there is no soundfont {soundfont}; give the path of a .sf2 file")
+
+
 def write_wav(
     piece: VoicePiece | NotePiece,
     path: str | Path,
@@ -149,12 +159,7 @@ def _with_soundfont(piece: VoicePiece | NotePiece, sample_rate: int, soundfont: 
 
     from apps.music.midi_writing import make_midi
 
-    if importlib.util.find_spec("fluidsynth") is None:
-        raise UserError(
-            "a soundfont needs FluidSynth; install it and the package pyfluidsynth, or leave out the soundfont"
-        )
-    if not Path(soundfont).is_file():
-        raise UserError(f"there is no soundfont {soundfont}; give the path of a .sf2 file")
+    check_soundfont(soundfont)
     data = io.BytesIO()
     make_midi(piece).save(file=data)
     data.seek(0)

@@ -80,7 +80,7 @@ def beam_search(
         first_ids: int32 `[batch]`, what `step` gets first; not part of the answer.
         width: positive int, hypotheses kept for each row; on TensorFlow without XLA also an int scalar tensor.
         end_id: int, the token that ends a sequence; None for sequences of `max_length` tokens.
-        max_length: positive int, tokens, the end counted.
+        max_length: positive int, tokens, the end counted. On TensorFlow it may be an int32 scalar tensor, at least 1.
         min_length: int, tokens, the end counted, before which the end is not chosen.
         length_penalty: float or float `[batch]`, at least 0, the `alpha` of `length_normalizer`.
         state_penalty: `state_penalty(state) -> float [batch * width]`, at most 0, added to the scores; of the state that came

@@ -112,5 +112,5 @@ def without_padding(value, alone):
 
 
 def _is_filled(value):
-    """Whether there is anything but zeros and empty texts in it."""
-    return any(map(_is_filled, value)) if isinstance(value, list) else bool(value)
+    """Whether there is anything but zeros, empty texts and -1, which is no pitch, in it."""
+    return any(map(_is_filled, value)) if isinstance(value, list) else value not in (0, "", -1)

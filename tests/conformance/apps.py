@@ -1,6 +1,9 @@
 """The table of applications: one row each. A new application joins all checks of `test_apps.py` by adding its row."""
 
+import atexit
 import json
+import shutil
+import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -145,6 +148,34 @@ def _forecasts_by_line(out: str, folder: Path) -> list[dict[str, Any]]:
     return found
 
 
+def _piece(steps: int, seed: int, temperature: float, top_p: float) -> dict[str, Any]:
+    """What is asked for a piece of so many steps, and for one whose melody is given."""
+    melody = [60 + (7 * step // 4) % 12 for step in range(steps)]
+    return {
+        "length": steps,
+        "seed": seed,
+        "temperature": temperature,
+        "top_p": top_p,
+        "pitches": [[pitch, -1, -1, -1] for pitch in melody],
+        "onsets": [[step % 8 == 0, False, False, False] for step in range(steps)],
+        "positions": [step % 16 for step in range(steps)],
+    }
+
+
+# Of all trainings of this process: reading the scores takes most of a minute.
+_CHORALES = tempfile.mkdtemp(prefix="unroll-chorales-")
+atexit.register(shutil.rmtree, _CHORALES, ignore_errors=True)
+_PIECES = (_piece(16, 3, 1.0, 1.0), _piece(16, 4, 0.0, 1.0), _piece(32, 5, 0.7, 0.9), _piece(48, 6, 1.0, 1.0))
+
+
+def _composition(out: str, folder: Path) -> list[dict[str, Any]]:
+    """One object; its seed and its files are checked here."""
+    (line,) = out.splitlines()
+    answer = json.loads(line)
+    assert answer.pop("seed") == 5 and answer.pop("files") == ["composed.mid", "composed.png"]
+    return [answer]
+
+
 APPS = [
     App(
         name="sentiment",
@@ -196,5 +227,23 @@ APPS = [
         ),
         tiny=("--data.limit", "150"),
         endpoints=("greedy", "beam", "attention"),
+    ),
+    App(
+        name="music",
+        metrics=("nats_per_note", "note_accuracy"),
+        baselines=("repeat_last", "bigram", "chord_markov"),
+        pictures=("nats", "piano_roll", "samples", "training"),
+        examples=_PIECES,
+        predictions=(
+            Prediction(
+                ("--bars", "2", "--seed", "5", "--temperature", "0.7", "--top_p", "0.9")
+                + ("--output", "composed.mid,composed.png"),
+                _composition,
+                (2,),
+                leaves=("composed.mid", "composed.png"),
+            ),
+        ),
+        tiny=("--data.cache_dir", _CHORALES),
+        endpoints=("complete",),
     ),
 ]

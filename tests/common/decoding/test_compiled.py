@@ -105,6 +105,26 @@ def test_the_width_may_be_a_tensor():
 
 
 @needs_tensorflow
+@pytest.mark.parametrize("way", ["greedy", "sample", "beams"])
+def test_the_length_may_be_a_tensor(way):
+    """A request says how long its answer may be, and a SavedModel is not compiled anew for each."""
+    import tensorflow as tf
+
+    def of_length(starts, length):
+        first = ops.where(ops.arange(length) == 1, 9, -1)[None] + of_rows(starts, 0)[:, None]
+        options = {"max_length": length, "min_length": 2, "forced": first}
+        if way == "greedy":
+            return search_greedily(NETWORK, starts, **options)
+        if way == "sample":
+            return draw(NETWORK, starts, of_rows(starts, 3), **options)
+        return search_beams(NETWORK, starts, width=3, **options)
+
+    function = graph(of_length, tf.TensorSpec([], "int32"))
+    for length in (2, LENGTH, 2 * LENGTH):
+        assert_same(function(NETWORK.starts(3), length), of_length(ops.convert_to_tensor(NETWORK.starts(3)), length))
+
+
+@needs_tensorflow
 def test_a_saved_model_finds_the_same_in_a_fresh_process(tmp_path):
     import tensorflow as tf
 

@@ -6,6 +6,7 @@ from keras import ops
 
 from common.decoding import greedy
 from tests.common.decoding.small_network import Network, arrays, assert_same, teacher_forced
+from tests.conformance.differentiation import ON_TENSORFLOW
 
 END = 2
 
@@ -90,3 +91,18 @@ def test_bad_arguments_are_named(options, said):
     network = Network(vocabulary=7)
     with pytest.raises(ValueError, match=said):
         search(network, network.starts(2), **{"max_length": 4, **options})
+
+
+@pytest.mark.skipif(not ON_TENSORFLOW, reason="of TensorFlow alone")
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"min_length": -1}, "greedy: min_length must be from 0 to max_length"),
+        ({"forced": np.zeros(3, "int32")}, "greedy: forced must be of shape"),
+        ({"end_id": 7}, "end_id must be below the vocabulary 7, got 7"),
+    ],
+)
+def test_bad_arguments_are_named_beside_a_length_that_is_a_tensor(options, said):
+    network = Network(vocabulary=7)
+    with pytest.raises(ValueError, match=said):
+        search(network, network.starts(2), max_length=ops.convert_to_tensor(4, "int32"), **options)
