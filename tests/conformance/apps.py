@@ -236,8 +236,7 @@ APPS = [
         examples=_PIECES,
         predictions=(
             Prediction(
-                ("--bars", "2", "--seed", "5", "--temperature", "0.7", "--top_p", "0.9")
-                + ("--output", "composed.mid,composed.png"),
+                tuple("--bars 2 --seed 5 --temperature 0.7 --top_p 0.9 --output composed.mid,composed.png".split()),
                 _composition,
                 (2,),
                 leaves=("composed.mid", "composed.png"),
