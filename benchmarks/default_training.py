@@ -4,7 +4,7 @@ Runs the command of that target in a process of its own, into a folder that is r
 prepared in the first run in this clone; run twice, or read `data` apart. `start of training to done` is all but `data` and
 `adapt`: compiling, fitting, evaluating beside the baselines, exporting and verifying the export. The JSON file is
 `benchmarks/results/default_training.json`, with `--app forecasting` `forecasting_training.json`, with `--app translation`
-`translation_training.json`.
+`translation_training.json`, with `--app music` `music_training.json`.
 """
 
 import json
@@ -18,7 +18,14 @@ from benchmarks import child, results
 
 STAGES = ("data", "adapt", "train", "evaluate", "export")
 # Application to the name of its results.
-APPS = {"sentiment": "default_training", "forecasting": "forecasting_training", "translation": "translation_training"}
+APPS = {
+    "sentiment": "default_training",
+    "forecasting": "forecasting_training",
+    "translation": "translation_training",
+    "music": "music_training",
+}
+# What the default training of music was made for: from start of training to done, and on the test split of the chorales.
+MUSIC_GOALS = {"training_to_done_seconds": 300.0, "nats_per_note": 0.50}
 
 
 def main() -> int:
@@ -46,7 +53,12 @@ def main() -> int:
         "parameters": metrics["parameters"],
         "peak_gib": finished.peak_bytes / 2**30,
     }
-    readers = {"sentiment": of_sentiment, "forecasting": of_forecasting, "translation": of_translation}
+    readers = {
+        "sentiment": of_sentiment,
+        "forecasting": of_forecasting,
+        "translation": of_translation,
+        "music": of_music,
+    }
     quality, lines = readers[arguments.app](metrics, finished.output)
     print()
     results.print_table(
@@ -136,6 +148,35 @@ def of_translation(metrics: dict[str, Any], output: str) -> tuple[dict[str, Any]
         ["translating the test sentences, s", row["translate_seconds"]],
         ["padded steps / steps", row["padding_waste"]],
     ]
+
+
+def of_music(metrics: dict[str, Any], output: str) -> tuple[dict[str, Any], list[list[Any]]]:
+    """How well notes are predicted beside the baselines, what samples are like, and the goals; arguments as above."""
+    values, baselines = metrics["metrics"], metrics["baselines"]
+    seconds = sum(metrics["seconds"][stage] for stage in ("train", "evaluate", "export"))
+    reached = {"training_to_done_seconds": seconds, "nats_per_note": values["nats_per_note"]}
+    samples = metrics["samples"]
+    row = {
+        "nats_per_note": values["nats_per_note"],
+        "note_accuracy": values["note_accuracy"],
+        "baselines": baselines,
+        "samples": samples,
+        "goals": {name: {"at_most": goal, "reached": reached[name] <= goal} for name, goal in MUSIC_GOALS.items()},
+        "padding_waste": child.padding_waste(output),
+    }
+    lines = [
+        ["nats per note on the test split", row["nats_per_note"]],
+        *([f"  of {name}", each["nats_per_note"]] for name, each in baselines.items()),
+        ["share of the notes that were the likeliest", row["note_accuracy"]],
+        *([f"  of {name}", each["note_accuracy"]] for name, each in baselines.items()),
+    ]
+    for name, value in samples.get("model", {}).items():
+        lines.append([f"{name} of samples", value])
+        lines += [[f"  of {other}", samples[other].get(name)] for other in samples if other != "model"]
+    lines.append(["padded steps / steps", row["padding_waste"]])
+    for name, goal in row["goals"].items():
+        lines.append([f"goal: {name} at most {goal['at_most']:g}", "reached" if goal["reached"] else "missed"])
+    return row, lines
 
 
 if __name__ == "__main__":

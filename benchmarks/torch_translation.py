@@ -8,13 +8,12 @@ Reference:
     Bahdanau et al. 2015, arXiv:1409.0473; the decoder: Sennrich et al. 2017, arXiv:1703.04357.
 """
 
-import contextlib
-import importlib.util
 import json
-import subprocess
 import sys
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+
+from benchmarks.torch_process import Peer, answer_lines, peer_process
 
 VARIANTS = ("eager", "packed", "compiled")
 
@@ -54,40 +53,9 @@ class Settings:
     variant: str = "eager"
 
 
-class Peer:
-    """A process of PyTorch.
-
-    Attributes:
-        parameters: numbers that it learns.
-    """
-
-    def __init__(self, process):
-        self._process = process
-        self.parameters = int(self._answer())
-
-    def steps(self) -> None:
-        """Takes its steps, and returns when they are done."""
-        self._process.stdin.write("\n")
-        self._process.stdin.flush()
-        self._answer()
-
-    def _answer(self):
-        line = self._process.stdout.readline()
-        if not line:
-            raise RuntimeError("the process of PyTorch ended; what it said is above")
-        return line
-
-
-@contextlib.contextmanager
-def torch_training(settings: Settings) -> Iterator[Peer | None]:
+def torch_training(settings: Settings) -> AbstractContextManager[Peer | None]:
     """`settings.steps` training steps at a call; None if PyTorch is not installed."""
-    if not importlib.util.find_spec("torch"):
-        yield None
-        return
-    words = [sys.executable, "-m", "benchmarks.torch_translation", json.dumps(asdict(settings))]
-    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1) as process:
-        yield Peer(process)
-        process.stdin.close()
+    return peer_process("benchmarks.torch_translation", settings)
 
 
 def make_network(settings: Settings):
@@ -189,16 +157,13 @@ def main() -> int:
     source_ids = torch.randint(4, settings.vocabulary, (settings.batch, settings.source))
     target_ids = torch.randint(4, settings.vocabulary, (settings.batch, settings.target + 1))
     network = make_network(settings)
-    optimizer = torch.optim.Adam(network.parameters(), settings.learning_rate, fused=True)
-    print(sum(each.numel() for each in network.parameters()), flush=True)
-    for _ in sys.stdin:
-        for _ in range(settings.steps):
-            optimizer.zero_grad()
-            loss = loss_of(settings, network(source_ids, target_ids[:, :-1]), target_ids[:, 1:])
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(network.parameters(), settings.clip_norm)
-            optimizer.step()
-        print(loss.item(), flush=True)
+    answer_lines(
+        network,
+        settings.learning_rate,
+        settings.clip_norm,
+        settings.steps,
+        lambda: loss_of(settings, network(source_ids, target_ids[:, :-1]), target_ids[:, 1:]),
+    )
     return 0
 
 

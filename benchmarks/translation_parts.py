@@ -1,6 +1,6 @@
 """What the benchmarks of translation measure: networks and preprocessors without a training, batches, and the searches."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -68,21 +68,6 @@ def batch_of(sentences: int, source_time: int, target_time: int, vocabulary: int
     target = rng.integers(END_ID + 1, vocabulary, (sentences, target_time), np.int32)
     inputs = np.concatenate([np.full((sentences, 1), START_ID, np.int32), target[:, :-1]], axis=1)
     return {"source_ids": source, "target_inputs": inputs}, target, np.ones(target.shape, np.float32)
-
-
-def training_steps(network: keras.Model, batch, steps: int) -> Callable[[], object]:
-    """A function that takes so many steps of `network.fit` on the batch, and waits for the last loss."""
-    batches = tf.data.Dataset.from_tensors(batch).cache().repeat()
-
-    def take():
-        if network.train_function is None:  # the first turn; builds optimizer and metrics, too
-            return network.fit(batches, steps_per_epoch=steps, shuffle=False, verbose=0)
-        iterator = iter(batches)
-        for _ in range(steps):
-            logs = network.train_function(iterator)
-        return float(logs["loss"])
-
-    return take
 
 
 def multi30k_splits(folder: Path, config: Config) -> Splits:

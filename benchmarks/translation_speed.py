@@ -121,6 +121,7 @@ def save_section(output: Path, name: str, section: dict) -> None:
 def training(shapes: list, rounds: int, steps: int, variants: list[str]) -> list[dict]:
     """Rows of the section: tokens of both sides per second of training, and ours over each of PyTorch's."""
     from benchmarks import translation_parts as parts
+    from benchmarks.fit_steps import training_steps
     from benchmarks.layer_steps import thread_count
     from benchmarks.stopwatch import alternating_seconds
     from benchmarks.torch_translation import Settings, torch_training
@@ -133,10 +134,8 @@ def training(shapes: list, rounds: int, steps: int, variants: list[str]) -> list
         network = parts.network_of(shape.vocabulary, config)
         batch = parts.batch_of(shape.batch, shape.source, shape.target, shape.vocabulary)
         turns = {
-            "unroll": parts.training_steps(network, batch, steps),
-            "unroll_without_metrics": parts.training_steps(
-                parts.network_of(shape.vocabulary, config, False), batch, steps
-            ),
+            "unroll": training_steps(network, batch, steps),
+            "unroll_without_metrics": training_steps(parts.network_of(shape.vocabulary, config, False), batch, steps),
         }
         row = {"shape": str(shape), "parameters": network.count_params()}
         with contextlib.ExitStack() as stack:
@@ -167,16 +166,17 @@ def training(shapes: list, rounds: int, steps: int, variants: list[str]) -> list
     return found
 
 
-def compared(seconds: dict[str, list[float]], tokens: int) -> dict[str, float]:
+def compared(seconds: dict[str, list[float]], amount: float, unit: str = "tokens") -> dict[str, float]:
     """Columns of the section `training`.
 
     Args:
         seconds: of each name those of the first turn, then of the rounds.
-        tokens: in one turn.
+        amount: what is trained on in one turn.
+        unit: of it.
     """
     rounds = {name: times[1:] for name, times in seconds.items()}
     medians = {name: statistics.median(times) for name, times in rounds.items()}
-    row = {f"{name}_tokens_per_s": tokens / median for name, median in medians.items()}
+    row = {f"{name}_{unit}_per_s": amount / median for name, median in medians.items()}
     row |= {f"{name}_first_s": times[0] for name, times in seconds.items()}
     peers = [name for name in rounds if name.startswith("torch_")]
     ratios = {

@@ -201,7 +201,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     "jsb": {
         "preprocessing": {"length_buckets": 5},
         "model": {"units": 256, "voice_units": 192, "dropout": 0.3},
-        "train": {"epochs": 130, "weight_average": 0.998, "given_fraction": 0.0, "end_fraction": 0.0},
+        "train": {"epochs": 60, "weight_average": 0.998, "given_fraction": 0.0, "end_fraction": 0.0},
     },
     # One batch without regularisation: the loss must go towards zero, or the model has a bug.
     "overfit": {

@@ -165,6 +165,7 @@ def _piece(steps: int, seed: int, temperature: float, top_p: float) -> dict[str,
 # Of all trainings of this process: reading the scores takes most of a minute.
 _CHORALES = tempfile.mkdtemp(prefix="unroll-chorales-")
 atexit.register(shutil.rmtree, _CHORALES, ignore_errors=True)
+_OUTPUT = ("--output", "composed.mid,composed.png")
 _PIECES = (_piece(16, 3, 1.0, 1.0), _piece(16, 4, 0.0, 1.0), _piece(32, 5, 0.7, 0.9), _piece(48, 6, 1.0, 1.0))
 
 
@@ -236,8 +237,7 @@ APPS = [
         examples=_PIECES,
         predictions=(
             Prediction(
-                ("--bars", "2", "--seed", "5", "--temperature", "0.7", "--top_p", "0.9")
-                + ("--output", "composed.mid,composed.png"),
+                ("--bars", "2", "--seed", "5", "--temperature", "0.7", "--top_p", "0.9", *_OUTPUT),
                 _composition,
                 (2,),
                 leaves=("composed.mid", "composed.png"),
