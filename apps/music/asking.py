@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from apps.music.events import END, EventVocabulary
-from apps.music.pieces import SILENCE, NotePiece, VoicePiece, bar_starts, steps_per_bar
+from apps.music.pieces import LONGEST, SILENCE, NotePiece, VoicePiece, bar_starts, steps_per_bar
 from apps.music.score import counted
 from common.console import Console
 from common.errors import UserError
@@ -56,7 +56,7 @@ def ask_for_voices(model: SavedModel, wishes: Mapping[str, Any], console: Consol
     metre = _metre(wishes, per_quarter) or (known.metre if known is not None else tuple(about["metre"]))
     bar = steps_per_bar(metre, per_quarter)
     pickup = 0 if known is None else _pickup(known)
-    steps = _steps(wishes, known, bar, pickup, about["longest"], console)
+    steps = _steps(wishes, known, bar, pickup, console)
     positions = (np.arange(steps) - pickup) % bar
     if known is not None and wishes["metre"] is None:  # its own bars, and on from its last one
         last = len(known) - 1
@@ -173,17 +173,15 @@ def _pickup(known: VoicePiece) -> int:
     return starts[1] if len(starts) > 1 else max(known.steps_per_bar - int(known.positions[0]), len(known))
 
 
-def _steps(
-    wishes: Mapping[str, Any], known: VoicePiece | None, bar: int, pickup: int, longest: int, console: Console
-) -> int:
+def _steps(wishes: Mapping[str, Any], known: VoicePiece | None, bar: int, pickup: int, console: Console) -> int:
     """How many steps the piece has, what is given counted; bars are counted from the first bar line, a pickup beside them."""
     bars, path = wishes["bars"], wishes["melody"] or wishes["prime"]
     if wishes["melody"] is not None and bars is None:
         steps, shorter = len(known), f"give --bars, so that only the beginning of {path} is harmonised"
     else:
         steps, shorter = pickup + bar * (BARS if bars is None else bars), "give fewer --bars"
-    if steps > longest:
-        raise UserError(f"the piece would have {steps:,} steps, but the model composes at most {longest:,}; {shorter}")
+    if steps > LONGEST:
+        raise UserError(f"the piece would have {steps:,} steps, but the model composes at most {LONGEST:,}; {shorter}")
     if wishes["prime"] is not None and len(known) >= steps:
         needed = -(-(len(known) + 1 - pickup) // bar)
         raise UserError(
@@ -204,19 +202,19 @@ def ask_for_events(model: SavedModel, wishes: Mapping[str, Any], console: Consol
             raise UserError(f"--{flag} is for models of voices on a grid; this one composes events, so {instead}")
     words = EventVocabulary(about["velocity_bins"], about["max_shift"], about["time_step"])
     seconds = SECONDS if wishes["seconds"] is None else wishes["seconds"]
-    known, tempo = np.zeros(0, np.int32), about["tempo"]
+    known, tempo, metre = np.zeros(0, np.int32), about["tempo"], (4, 4)
     if wishes["prime"] is not None:
         prime = _known_notes(wishes["prime"], seconds, console)
-        known, tempo = words.encode(prime), prime.tempo
+        known, tempo, metre = words.encode(prime), prime.tempo, prime.metre
         known = known[known != END]
-        if len(known) >= about["longest"]:
+        if len(known) >= LONGEST:
             raise UserError(
-                f"{wishes['prime']} has {len(known):,} events, but the model composes at most {about['longest']:,}; give a "
+                f"{wishes['prime']} has {len(known):,} events, but the model composes at most {LONGEST:,}; give a "
                 "shorter file"
             )
     # Half as many again as usual: music may be denser, and what is beyond the time is cut.
     length = len(known) + max(8, round(1.5 * seconds * about["events_per_second"]))
-    length = min(length, about["longest"])
+    length = min(length, LONGEST)
     drawing = _drawing(wishes)
     if len(known):
         events = np.concatenate([known, np.zeros(length - len(known), np.int32)])[None]
@@ -226,7 +224,7 @@ def ask_for_events(model: SavedModel, wishes: Mapping[str, Any], console: Consol
     piece = words.decode(answer["events"][0], f"seed {wishes['seed']}")
     notes = piece.notes[piece.notes["start"] < seconds]
     notes["end"] = np.minimum(notes["end"], seconds)
-    piece = replace(piece, notes=notes, tempo=wishes["tempo"] or tempo)
+    piece = replace(piece, notes=notes, tempo=wishes["tempo"] or tempo, metre=metre)
     described = {"length": f"{piece.seconds:.1f} s", "notes": f"{len(piece):,}"}
     return Composed(piece, answer, described)
 

@@ -56,6 +56,7 @@ def evaluate(
 
         `nats_per_note` is the negative logarithm of the probability of the pieces divided by their notes. Of voices each voice
         at each step is one note, as is usual for chorales; a chord token is charged for. Of events only notes that begin are.
+        `note_accuracy` is the share of those symbols, of chord tokens none, to which the model gave the highest probability.
 
     Raises:
         UserError: unknown split, an empty split, or a model that predicts NaN.

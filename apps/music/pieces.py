@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 SILENCE = -1
+LONGEST = 16_384  # steps, or events, that a model composes at most
 # A note: begin and end in seconds, MIDI pitch 0 to 127, MIDI velocity 1 to 127, and its part's place in `NotePiece.parts`.
 NOTE = np.dtype([("start", "f8"), ("end", "f8"), ("pitch", "i2"), ("velocity", "i2"), ("part", "i2")])
 

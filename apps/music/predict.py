@@ -68,7 +68,7 @@ FLAGS = (
         convert=whole_number(0, 2**31 - 1),
     ),
     Flag("melody", "voices: a file whose highest voice is harmonised: MIDI, MusicXML, ABC or JSON", "FILE"),
-    Flag("prime", "a file of such a form that the piece begins with", "FILE"),
+    Flag("prime", "a file in one of these forms that the piece begins with, in one voice or in all", "FILE"),
     Flag(
         "temperature",
         "below 1 the likely becomes likelier, 0 = always the likeliest; none = as in the settings of the training",

@@ -143,7 +143,7 @@ def draw_nats(
     rows["model"] = metrics["nats_per_note"]
     colours = [GREY] * len(baselines) + [BLUE]
     for name, scores in by_voice.items():
-        rows[f"  {name}"] = scores["nats_per_note"]
+        rows[name] = scores["nats_per_note"]
         colours.append(BLUE)
     figure, (axes,) = new_figure(1, 1, size=(7.0, 1.2 + 0.42 * len(rows)))
     bars = axes.barh(list(rows), list(rows.values()), color=colours)

@@ -100,6 +100,8 @@ def _bars(axes: Axes, rows: Sequence[np.ndarray], names: Sequence[str], of: Sequ
         )
     axes.set_xticks(places, names, fontsize=8)
     axes.set_xlim(-0.6, len(names) - 0.4)
-    axes.set_ylim(0, 1.4 * max(np.max(rows, initial=0.0), 0.01))  # the legend has room above the bars
+    top = 1.4 * max(np.max(rows, initial=0.0), 0.01)  # the legend has room above the bars
+    axes.set_ylim(0, top)
+    axes.set_yticks([tick for tick in axes.get_yticks() if 0 <= tick <= min(top, 1.0)])
     axes.yaxis.set_major_formatter(PercentFormatter(1.0))
     axes.legend(fontsize=9, loc="upper right")

@@ -49,7 +49,8 @@ def score(network: keras.Model, preprocessor: Preprocessor, pieces: Pieces) -> S
     """Foresees each symbol from the true ones before it, with nothing given and no end told.
 
     A piece that is longer than `preprocessing.max_length` is taken in parts, as in training: of the parts before the network
-    knows what sounds, and nothing else.
+    knows what sounds, and nothing else. A pitch that the network cannot say, some semitones outside of the training pieces,
+    counts as the nearest one that it can.
 
     Args:
         network: as `build_model` returns it.

@@ -8,10 +8,10 @@ import tensorflow as tf
 
 from apps.music.compose import Composer
 from apps.music.event_notes import event_notes
+from apps.music.pieces import LONGEST
 from apps.music.preprocessing import GIVEN_SILENCE, NOT_GIVEN
 from apps.music.vocabulary import FREE, HOLD
 
-LONGEST = 16_384  # steps, or events
 DRAWING = (
     tf.TensorSpec([None], tf.int32, name="seed"),
     tf.TensorSpec([None], tf.float32, name="temperature"),
@@ -179,7 +179,6 @@ def metadata(model, preprocessor):
         "top_p": sampling.top_p,
         "ranges": preprocessor.ranges,
         "tempo": preprocessor.tempo,
-        "longest": LONGEST,
     }
     if preprocessor.has_voices:
         return about | {

@@ -10,6 +10,7 @@ import mido
 import numpy as np
 import pytest
 
+from apps.music import asking
 from apps.music.asking import ask_for_events, ask_for_voices
 from apps.music.events import END, EventVocabulary
 from apps.music.pieces import Part
@@ -38,7 +39,6 @@ class Voices:
             "lowest": 33,
             "highest": 83,
             "looks_ahead": True,
-            "longest": 16_384,
             **about,
         }
 
@@ -58,7 +58,7 @@ class Events:
 
     def __init__(self, **about):
         settings = {"velocity_bins": 32, "max_shift": 100, "time_step": 0.01, "events_per_second": 10.0}
-        self.metadata = {"representation": "events", "tempo": 90.0, "longest": 16_384, **settings, **about}
+        self.metadata = {"representation": "events", "tempo": 90.0, **settings, **about}
 
     def run(self, endpoint, inputs):
         self.endpoint, self.inputs = endpoint, inputs
@@ -319,7 +319,7 @@ def test_a_model_that_does_not_look_ahead_says_so(ask, file):
     assert not ask(Voices(looks_ahead=False), prime=path)[2]
 
 
-def test_what_a_model_cannot_do_is_refused(ask, file):
+def test_what_a_model_cannot_do_is_refused(ask, file, monkeypatch):
     path = file(midi_bytes([quarters(62)]))
     with pytest.raises(UserError, match="--seconds is for models of events; .* give --bars instead"):
         ask(seconds=10.0)
@@ -327,7 +327,8 @@ def test_what_a_model_cannot_do_is_refused(ask, file):
         ask(Voices(voices=1, ranges=[[60, 80]]), melody=path)
     long = file(midi_bytes([quarters(*[62] * 30)]), "long.mid")
     with pytest.raises(UserError, match="would have 120 steps, .* at most 64; give --bars"):
-        ask(Voices(longest=64), melody=long)
+        monkeypatch.setattr(asking, "LONGEST", 64)
+        ask(melody=long)
     for wish, value, instead in (
         ("bars", 4, "give --seconds instead"),
         ("melody", path, "leave --melody out"),
@@ -350,8 +351,11 @@ def test_events_fill_the_seconds_that_were_asked_for(ask):
     assert len(ask(Events(), seconds=1e-6)[0].piece) == 1
 
 
-def test_an_opening_of_events_is_kept_with_its_tempo(ask, file):
-    meta = [(0, mido.MetaMessage("set_tempo", tempo=400_000))]
+def test_an_opening_of_events_is_kept_with_its_tempo(ask, file, monkeypatch):
+    meta = [
+        (0, mido.MetaMessage("set_tempo", tempo=400_000)),
+        (0, mido.MetaMessage("time_signature", numerator=3, denominator=4)),
+    ]
     path = file(midi_bytes([quarters(60, 62), (9, [(0, 240, 38), (240, 240, 40)])], meta=meta))
     composed, model, told = ask(Events(), prime=path, seconds=3.0)
     assert model.endpoint == "complete"
@@ -360,7 +364,7 @@ def test_an_opening_of_events_is_kept_with_its_tempo(ask, file):
     opening = opening[opening != END]
     assert model.inputs["events"][0, : len(opening)].tolist() == opening.tolist()
     assert not model.inputs["events"][0, len(opening) :].any() and END not in model.inputs["events"]
-    assert composed.piece.tempo == 150.0 and composed.piece.seconds == 3.0
+    assert (composed.piece.tempo, composed.piece.metre, composed.piece.seconds) == (150.0, (3, 4), 3.0)
     first = composed.piece.notes[composed.piece.notes["start"] < 0.8]
     assert sorted(first["pitch"].tolist()) == [38, 60, 62]
     assert f"{path}: 1 note without length or end left out" in told
@@ -369,6 +373,7 @@ def test_an_opening_of_events_is_kept_with_its_tempo(ask, file):
     ):
         ask(Events(), prime=path, seconds=0.5)
     with pytest.raises(UserError, match="events, but the model composes at most 8; give a shorter file"):
-        ask(Events(longest=8), prime=path)
+        monkeypatch.setattr(asking, "LONGEST", 8)
+        ask(Events(), prime=path)
     with pytest.raises(UserError, match="cannot be used: it is no MIDI"):
         ask(Events(), prime=file(b"no music", "bad.mid"))

@@ -96,7 +96,7 @@ def test_events_are_drawn_from_their_midi_file(run):
 def test_the_bars_are_the_figures(tmp_path):
     figure = report.draw_nats({"nats_per_note": 0.5}, BASELINES, BY_VOICE, "It costs $5, or $x_2$")
     (axes,) = figure.axes
-    shown = [label.get_text().strip() for label in axes.get_yticklabels()]
+    shown = [label.get_text() for label in axes.get_yticklabels()]
     assert shown == ["repeat last", "bigram", "chord markov", "model", *BY_VOICE]
     widths = [bar.get_width() for bar in axes.patches]
     assert widths == [1.2, 0.98, 0.8, 0.5, 0.3, 0.2, 0.4, 0.45, 0.5]
