@@ -106,7 +106,7 @@ class ModelConfig(ConfigModel):
     cell: CellName = option("gru", "the recurrent cell")
     embedding_dim: int = option(32, "length of a symbol's vector", unit="features", ge=1, le=65_536)
     units: int = option(192, "size of the state of each layer through time", unit="features", ge=1, le=65_536)
-    layers: int = option(2, "layers through time above each other", unit="layers", ge=1, le=64)
+    layers: int = option(1, "layers through time above each other", unit="layers", ge=1, le=64)
     voice_units: int = option(
         128, "size of the state that goes across the voices of a step", unit="features", ge=1, le=65_536
     )
@@ -182,7 +182,7 @@ class Config(ConfigModel):
     preprocessing: PreprocessingConfig = PreprocessingConfig()
     model: ModelConfig = ModelConfig()
     train: MusicTrainConfig = MusicTrainConfig(
-        epochs=20, batch_size=4, learning_rate=3e-3, weight_average=0.99, patience=0
+        epochs=16, batch_size=4, learning_rate=8e-3, weight_average=0.99, patience=0
     )
     sampling: SamplingConfig = SamplingConfig()
 
@@ -199,9 +199,8 @@ PRESETS: dict[str, dict[str, Any]] = {
     "base": {},
     # What the figures of the JSB chorales were measured with: half an hour on two cores.
     "jsb": {
-        "preprocessing": {"length_buckets": 5},
         "model": {"units": 256, "voice_units": 192, "dropout": 0.3},
-        "train": {"epochs": 60, "weight_average": 0.998, "given_fraction": 0.0, "end_fraction": 0.0},
+        "train": {"epochs": 90, "weight_average": 0.998, "given_fraction": 0.0, "end_fraction": 0.0},
     },
     # One batch without regularisation: the loss must go towards zero, or the model has a bug.
     "overfit": {
