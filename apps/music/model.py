@@ -4,7 +4,7 @@ what sounded before each step -> recurrent layers through time -+
 place in the bar, steps to the end -----------------------------+-> context of the step
 what is given later -> recurrent layer back through time -------+        |
                                                                          v
-symbols said before at this step, what each voice did before -> recurrent layer across the slots -> logits
+symbols said before at this step, what each voice did before, intervals -> recurrent layer across the slots -> logits
 
 A piece that is composed, continued or harmonised is one and the same thing: of some slots the symbol is known. `steps.py` takes
 the same layers one symbol at a time.
@@ -14,6 +14,7 @@ import keras
 from keras import ops
 
 from apps.music.config import Config
+from apps.music.intervals import INTERVALS, IntervalNumbers
 from apps.music.layers import AcrossSlots, OnlyAllowed
 from apps.music.preprocessing import Preprocessor
 from apps.music.vocabulary import FREE, HOLD
@@ -81,14 +82,19 @@ def build_model(config: Config, preprocessor: Preprocessor) -> keras.Model:
         contexts.append(ops.where(more_to_come, ops.flip(ahead, axis=1), 0.0))
     context = join(contexts)
 
-    # What a slot sees of its own step: what the slot before it does, and what it did itself.
+    # What a slot sees of its own step: what the slot before it does, what it did itself, and how far the others are.
     now = ops.where(ops.equal(symbols, HOLD), sounding, symbols)
     begins = ops.cast(ops.not_equal(symbols, HOLD), "float32")[..., None]
     said = ops.pad(join([symbol_vectors(now), begins]), ((0, 0), (0, 0), (1, 0), (0, 0)))[:, :, :slots]
+    seen = [said, before]
+    if slots > 1:
+        numbers = IntervalNumbers(vocabulary.first_chord, name="interval_numbers")(sounding, now)
+        interval_vectors = keras.layers.Embedding(INTERVALS, SMALL, name="interval_vectors")(numbers)
+        seen.append(keras.layers.Reshape((-1, slots, 2 * slots * SMALL), name="intervals")(interval_vectors))
     slot_numbers = ops.zeros_like(symbols) + ops.arange(slots, dtype="int32")
     of_step = keras.layers.Dense(settings.voice_units, name="of_step")(context)
     of_slot = keras.layers.Dense(settings.voice_units, use_bias=False, name="of_slot")(
-        join([said, before, slot_vectors(slot_numbers)])
+        join([*seen, slot_vectors(slot_numbers)])
     )
     voices_layer = LAYERS[settings.cell](
         settings.voice_units, return_sequences=True, seed=seed + 20, name="voices_cell"

@@ -33,8 +33,9 @@ class StepwiseNetwork:
         self._layers = {name: network.get_layer(name) for name in _NAMES}
         self.slots = network.input["symbols"].shape[-1]
         names = {layer.name for layer in network.layers}
-        self._given_vectors, self._ahead, self._end_vectors = (
-            network.get_layer(name) if name in names else None for name in ("given_vectors", "ahead", "end_vectors")
+        optional = ("given_vectors", "ahead", "end_vectors", "interval_numbers", "interval_vectors")
+        self._given_vectors, self._ahead, self._end_vectors, self._interval_numbers, self._interval_vectors = (
+            network.get_layer(name) if name in names else None for name in optional
         )
 
     def start(self, positions, remaining, given, lengths):
@@ -97,8 +98,9 @@ class StepwiseNetwork:
             said = ops.concatenate([vectors, ops.cast(~holds, vectors.dtype)[:, None]], axis=-1)
             said = ops.where(ops.equal(slot, 0), ops.zeros_like(said), said)
             own = ops.take(before(state), slot, axis=1)
+            seen = [said, own, *self._intervals(state, slot)]
             number = use["slot_vectors"](ops.zeros_like(symbols) + slot)
-            inputs = state["of_step"] + use["of_slot"](ops.concatenate([said, own, number], axis=-1))
+            inputs = state["of_step"] + use["of_slot"](ops.concatenate([*seen, number], axis=-1))
             outputs, voice_states = self._across(inputs, state["voices"])
             readout = use["readout"](ops.concatenate([outputs, own], axis=-1))
             logits = use["scores"](readout) + ops.take(allowed, slot, axis=0)
@@ -116,6 +118,15 @@ class StepwiseNetwork:
         more_to_come = ops.flip(ops.cumsum(ops.flip(is_given, axis=1), axis=1), axis=1) > 0
         ahead = self._ahead(vectors, lengths=lengths, training=False)
         return ops.where(more_to_come, ops.flip(ahead, axis=1), 0.0)
+
+    def _intervals(self, state, slot):
+        """Vectors of the intervals that a slot sees, float `[batch, features]`, in a list; an empty one for a single slot."""
+        if self._interval_numbers is None:
+            return []
+        now = ops.where(ops.equal(state["now"], HOLD), state["sounding"], state["now"])
+        numbers = ops.take(self._interval_numbers(state["sounding"], now), slot, axis=1)
+        vectors = self._interval_vectors(numbers)  # [batch, 2 · slots, features]
+        return [ops.reshape(vectors, (-1, 2 * self.slots * vectors.shape[-1]))]
 
     def _across(self, inputs, states):
         """One step of the layer across the slots: float `[batch, features]` to its output and its new states."""
