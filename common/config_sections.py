@@ -26,6 +26,23 @@ CellName = Literal[
 ]
 
 
+# Those whose state meets no matrix, from which a share of it could be dropped.
+WITHOUT_RECURRENT_PRODUCT = ("ind_rnn", "sru", "qrnn", "min_gru", "min_lstm", "rglru", "lru", "mlstm")
+
+
+class RecurrentConfig(ConfigModel):
+    """What holds for the section `model` of an application that has `cell` and `recurrent_dropout`."""
+
+    @model_validator(mode="after")
+    def _state_can_be_dropped(self) -> Self:
+        if self.recurrent_dropout and self.cell in WITHOUT_RECURRENT_PRODUCT:
+            raise ValueError(
+                f"model.recurrent_dropout is {self.recurrent_dropout:g}, but the state of model.cell {self.cell} meets no "
+                "matrix that it could be dropped before; leave it at 0, or choose another cell, such as gru"
+            )
+        return self
+
+
 class SourceConfig(ConfigModel):
     """What holds for the section `data` of every application, whose fields are its own: `source`, `name`, `path`,
     `validation_fraction` and `test_fraction` among them."""

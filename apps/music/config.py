@@ -5,7 +5,7 @@ from typing import Any, Literal
 from pydantic import model_validator
 
 from common.config import ConfigModel, option
-from common.config_sections import CellName, SourceConfig, TrainConfig
+from common.config_sections import CellName, RecurrentConfig, SourceConfig, TrainConfig
 
 BUNDLED = ("chorales",)
 Representation = Literal["voices", "events"]
@@ -100,7 +100,7 @@ class PreprocessingConfig(ConfigModel):
     max_shift: int = option(100, "events: the longest time one event can say", unit="time steps", ge=1, le=1_000)
 
 
-class ModelConfig(ConfigModel):
+class ModelConfig(RecurrentConfig):
     """The network: recurrent layers through time, one across the voices of a step, and one back from what is given."""
 
     cell: CellName = option("gru", "the recurrent cell")

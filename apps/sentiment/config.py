@@ -5,7 +5,7 @@ from typing import Any, Literal
 from pydantic import model_validator
 
 from common.config import ConfigModel, option
-from common.config_sections import CellName, SourceConfig, TrainConfig
+from common.config_sections import CellName, RecurrentConfig, SourceConfig, TrainConfig
 
 BUNDLED = ("imdb", "rotten_tomatoes")
 BUNDLED_FRACTIONS = (0.1, 0.1)  # validation and test; part of the version of the builder
@@ -101,7 +101,7 @@ class PreprocessingConfig(ConfigModel):
     min_count: int = option(2, "words rarer than this in the training texts are unknown", unit="occurrences", ge=1)
 
 
-class ModelConfig(ConfigModel):
+class ModelConfig(RecurrentConfig):
     """The network: embedding, recurrent layers, pooling, classifier."""
 
     cell: CellName = option("min_gru", "the recurrent cell")
