@@ -8,6 +8,7 @@ from keras import ops
 from apps.music.events import END
 from apps.music.pieces import VoicePiece
 from apps.music.preprocessing import Preprocessor
+from apps.music.rules import Rules
 from apps.music.steps import StepwiseNetwork
 from apps.music.vocabulary import FREE
 from common.decoding import sample
@@ -25,6 +26,8 @@ class Composer:
     def __init__(self, network: keras.Model, preprocessor: Preprocessor):
         self._network = StepwiseNetwork(network)
         self._end_id = None if preprocessor.has_voices else END
+        keeps_rules = preprocessor.has_voices and preprocessor.sampling.rules
+        self._rules = Rules(preprocessor.vocabulary) if keeps_rules else None
 
     def compose(self, given, positions, remaining, lengths, seeds, temperature, top_p):
         """Draws what is not given.
@@ -40,15 +43,21 @@ class Composer:
 
         Returns:
             Symbols int32 `[batch, time, slots]`, `FREE` behind the end; and float32 `[batch]`, the logarithm of the
-            probability of all symbols of the piece, those given too.
+            probability of all symbols of the piece, those given too; of those that are not, among what the rules allow.
         """
         batch, time, slots = ops.shape(given)
         inside = ops.arange(time, dtype="int32")[None] < lengths[:, None]
         given = ops.where(inside[..., None], given, FREE)
         step, state = self._network.start(positions, remaining, given, lengths)
+        given = ops.reshape(given, (batch, time * slots))
 
         def step_of_piece(symbols, state):
             logits, after = step(symbols, state)
+            if self._rules is not None:
+                place = ops.max(state["index"])
+                forbidden = self._rules.forbidden(place % slots, after["sounding"], after["now"])
+                is_free = ops.equal(ops.take(given, place, axis=1), FREE)
+                logits = ops.where(forbidden & is_free[:, None], LOG_ZERO, logits)
             # Behind the end nothing is said, for certain: it adds nothing to the probability of a shorter piece.
             nothing = ops.where(ops.arange(logits.shape[-1]) == FREE, 0.0, LOG_ZERO)
             is_inside = state["index"] // slots < lengths
@@ -64,7 +73,7 @@ class Composer:
             temperature=temperature,
             top_p=top_p,
             pad_id=FREE,
-            forced=ops.reshape(ops.where(ops.equal(given, FREE), -1, given), (batch, time * slots)),
+            forced=ops.where(ops.equal(given, FREE), -1, given),
         )
         return ops.reshape(found.ids, (batch, time, slots)), found.log_probabilities
 

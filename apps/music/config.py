@@ -114,14 +114,14 @@ class ModelConfig(RecurrentConfig):
         64, "size of the state that comes back from what is given later", unit="features", ge=1, le=65_536
     )
     input_dropout: float = option(
-        0.1,
+        0.05,
         "share of what is read of the past that is dropped, the same in a whole piece",
         ge=0,
         lt=1,
         unit="fraction of features",
     )
     dropout: float = option(
-        0.2,
+        0.1,
         "share of features dropped between layers, the same in a whole piece, and before the symbols are scored",
         unit="fraction of features",
         ge=0,
@@ -199,7 +199,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     "base": {},
     # What the figures of the JSB chorales were measured with: half an hour on two cores.
     "jsb": {
-        "model": {"units": 256, "voice_units": 192, "dropout": 0.3},
+        "model": {"units": 256, "voice_units": 192, "input_dropout": 0.1, "dropout": 0.3},
         "train": {"epochs": 90, "weight_average": 0.998, "given_fraction": 0.0, "end_fraction": 0.0},
     },
     # One batch without regularisation: the loss must go towards zero, or the model has a bug.
