@@ -170,6 +170,10 @@ class SamplingConfig(ConfigModel):
     top_p: float = option(
         1.0, "draw from the likeliest symbols that hold this share of the probability", unit="fraction", gt=0, le=1
     )
+    rules: bool = option(
+        True,
+        "voices: make no parallel fifths, octaves and unisons, and begin no note across another voice; what is given may",
+    )
     pieces: int = option(
         50, "pieces composed for the statistics of an evaluation; 0 = none", unit="pieces", ge=0, le=10_000
     )
