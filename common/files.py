@@ -13,6 +13,7 @@ import math
 import os
 import secrets
 import shutil
+import tempfile
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -160,13 +161,22 @@ def require_writable_directory(path: str | os.PathLike[str]) -> None:
     missing = [place for place in (path, *path.parents) if not place.exists()]
     try:
         path.mkdir(parents=True, exist_ok=True)
-        writable = os.access(path, os.W_OK | os.X_OK)
+        writable = os.access(path, os.W_OK | os.X_OK) and _takes_files(path)
         for place in missing:
             place.rmdir()
     except OSError as error:
         raise UserError(f"cannot make the folder {path}: {error.strerror}; choose another place") from error
     if not writable:
         raise UserError(f"cannot write into the folder {path}; change its rights or choose another place")
+
+
+def _takes_files(folder: Path) -> bool:
+    """Whether a file can be made in a folder; in some, as in /proc, whatever their rights are, none can."""
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            return True
+    except OSError:
+        return False
 
 
 def write_json(path: str | os.PathLike[str], value: Any) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from apps.music.config import MOST_BARS
 from apps.music.events import END, EventVocabulary
 from apps.music.pieces import LONGEST, SILENCE, NotePiece, VoicePiece, bar_starts, steps_per_bar
 from apps.music.score import counted
@@ -90,6 +91,7 @@ def ask_for_voices(model: SavedModel, wishes: Mapping[str, Any], console: Consol
         "length": f"{bars} in {metre[0]}/{metre[1]}, {steps * 60 / piece.tempo / per_quarter:.0f} s",
         "voices": f"{piece.voices}, {np.count_nonzero(piece.onsets):,} notes",
     }
+    _warn_of_silence(np.count_nonzero(piece.pitches != SILENCE), console)
     return Composed(piece, answer, described, None if known is None else given != _FREE)
 
 
@@ -184,9 +186,10 @@ def _steps(wishes: Mapping[str, Any], known: VoicePiece | None, bar: int, pickup
         raise UserError(f"the piece would have {steps:,} steps, but the model composes at most {LONGEST:,}; {shorter}")
     if wishes["prime"] is not None and len(known) >= steps:
         needed = -(-(len(known) + 1 - pickup) // bar)
+        more = f"--bars {needed} or more, or " if needed <= MOST_BARS else ""
         raise UserError(
-            f"{path} is {len(known)} steps long, which leaves nothing of the {steps} steps of the piece to compose; give --bars "
-            f"{needed} or more, or a shorter file"
+            f"{path} is {len(known)} steps long, which leaves nothing of the {steps} steps of the piece to compose; give {more}"
+            "a shorter file"
         )
     if known is not None and len(known) > steps:
         console.line(f"{path}: only the first {steps} of its {len(known)} steps are harmonised.")
@@ -225,6 +228,7 @@ def ask_for_events(model: SavedModel, wishes: Mapping[str, Any], console: Consol
     notes = piece.notes[piece.notes["start"] < seconds]
     notes["end"] = np.minimum(notes["end"], seconds)
     piece = replace(piece, notes=notes, tempo=wishes["tempo"] or tempo, metre=metre)
+    _warn_of_silence(len(piece), console)
     described = {"length": f"{piece.seconds:.1f} s", "notes": f"{len(piece):,}"}
     return Composed(piece, answer, described)
 
@@ -250,3 +254,10 @@ def _drawing(wishes: Mapping[str, Any]) -> dict[str, np.ndarray]:
         "temperature": np.array([wishes["temperature"]], np.float32),
         "top_p": np.array([wishes["top_p"]], np.float32),
     }
+
+
+def _warn_of_silence(notes: int, console: Console) -> None:
+    if not notes:
+        console.warn(
+            "the piece has no note: with a low --temperature, or after a short training, silence may be what is likeliest"
+        )

@@ -8,6 +8,7 @@ from common.config import ConfigModel, option
 from common.config_sections import CellName, RecurrentConfig, SourceConfig, TrainConfig
 
 BUNDLED = ("chorales",)
+MOST_BARS = 256  # that `predict` composes
 Representation = Literal["voices", "events"]
 
 

@@ -10,10 +10,10 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from apps.music.config import MOST_BARS
 from common.cli_options import Flag, whole_number
 from common.errors import UserError
 
-MOST_BARS = 256
 MOST_SECONDS = 600
 
 

@@ -219,7 +219,7 @@ class RecurrentLayer(keras.layers.Layer):
             raise ValueError(f"{name}: the layer was built for {features} features, got a sequence of shape {shape}")
         if initial_state is not None:
             expected = [(shape[0], size) for size in self.cell.state_sizes]
-            given = [tuple(ops.shape(state)) for state in _as_list(initial_state)]
+            given = [tuple(state.shape) for state in _as_list(initial_state)]
             if len(given) != len(expected) or not all(map(fits, given, expected)):
                 raise ValueError(
                     f"{name}: initial_state must be a list of {len(expected)} ({', '.join(self.cell.state_names)}) "
