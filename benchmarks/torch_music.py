@@ -13,7 +13,8 @@ from benchmarks.torch_process import Peer, answer_lines, peer_process
 
 VARIANTS = ("eager", "compiled")
 AGES, BAR, END, SMALL = 32, 64, 65, 8  # rows of three tables; features of ages and slots
-FREE, REST, HOLD = 0, 1, 2
+FREE, REST, HOLD, FIRST_PITCH = 0, 1, 2, 3
+WIDEST = 30  # semitones of an interval
 IMPOSSIBLE = -1e9
 
 
@@ -79,6 +80,11 @@ def make_network(settings: Settings):
             return values
         return values * functional.dropout(values.new_ones(len(values), 1, values.shape[-1]), fraction)
 
+    def between(own, other):
+        """The numbers of intervals, 0 where one of the two is no pitch."""
+        are_pitches = (own >= FIRST_PITCH) & (other >= FIRST_PITCH)
+        return (WIDEST + 1 + (other - own).clamp(-WIDEST, WIDEST)) * are_pitches
+
     class Music(nn.Module):
         def __init__(self):
             super().__init__()
@@ -94,7 +100,13 @@ def make_network(settings: Settings):
                 self.given_vectors = nn.Embedding(settings.vocabulary, width)
                 self.ahead = nn.GRU(slots * width, settings.lookahead_units, batch_first=True)
             self.of_step = nn.Linear(context_size, settings.voice_units)
-            self.of_slot = nn.Linear(width + 1 + before_size + SMALL, settings.voice_units, bias=False)
+            intervals_size = 2 * slots * SMALL if slots > 1 else 0
+            if slots > 1:
+                self.interval_vectors = nn.Embedding(2 * WIDEST + 2, SMALL)
+                said = torch.ones(slots, slots).tril(-1).bool()  # by each slot those before it
+                self.register_buffer("said", said, persistent=False)
+            slot_size = width + 1 + before_size + intervals_size + SMALL
+            self.of_slot = nn.Linear(slot_size, settings.voice_units, bias=False)
             self.first_state = nn.Linear(context_size, settings.voice_units)
             self.voices = nn.GRU(settings.voice_units, settings.voice_units, batch_first=True)
             self.voices_dropout = nn.Dropout(settings.dropout)
@@ -123,15 +135,24 @@ def make_network(settings: Settings):
             context = torch.cat(contexts, dim=-1)
 
             holds = symbols == HOLD
-            said = self.symbol_vectors(torch.where(holds, sounding, symbols))
+            now = torch.where(holds, sounding, symbols)
+            said = self.symbol_vectors(now)
             said = torch.cat([said, (~holds)[..., None].to(said.dtype)], dim=-1)
             said = functional.pad(said[:, :, :-1], (0, 0, 1, 0))  # a slot sees the one before it
             numbers = self.slot_vectors.weight.expand(batch, time, slots, SMALL)
-            inputs = self.of_step(context)[:, :, None] + self.of_slot(torch.cat([said, before, numbers], dim=-1))
+            seen = [said, before, numbers]
+            if slots > 1:
+                seen.insert(2, self._intervals(sounding, now))
+            inputs = self.of_step(context)[:, :, None] + self.of_slot(torch.cat(seen, dim=-1))
             state = torch.tanh(self.first_state(context)).flatten(0, 1)[None]
             voices = self.voices(inputs.flatten(0, 1), state)[0].unflatten(0, (batch, time))
             readout = functional.relu(self.readout(self.voices_dropout(torch.cat([voices, before], dim=-1))))
             return self.scores(self.readout_dropout(readout)) + self.penalty
+
+        def _intervals(self, sounding, now):
+            own = sounding[..., :, None]
+            numbers = [between(own, sounding[..., None, :]), between(own, now[..., None, :]) * self.said]
+            return self.interval_vectors(torch.cat(numbers, dim=-1)).flatten(3)
 
         def _ahead(self, given):
             vectors = self.given_vectors(given).flatten(2).flip(1)
