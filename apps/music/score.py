@@ -66,14 +66,9 @@ def is_tempo(quarters_a_minute: float) -> bool:
 
 
 def ignored(metres: int, tempos: int) -> list[str]:
-    """Sentences that say how many metres and tempos of a file were taken for damage."""
-    sentences = []
-    for what, count in (("metre", metres), ("tempo", tempos)):
-        if count:
-            sentences.append(
-                f"an impossible {what} was ignored" if count == 1 else f"{count:,} impossible {what}s were ignored"
-            )
-    return sentences
+    """Sentences about metres and tempos that were taken for damage; of how many, nobody needs to know."""
+    counts = {"metre": metres, "tempo": tempos}
+    return [f"an impossible {what} was ignored" for what, count in counts.items() if count]
 
 
 def check_length(quarters: float) -> None:

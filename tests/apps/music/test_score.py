@@ -77,4 +77,4 @@ def test_what_cannot_be_meant():
     assert not any(map(is_metre, (0, 4, 100, None, 4), (4, 128, 4, 4, 0)))
     assert is_tempo(10) and is_tempo(400) and not any(map(is_tempo, (-60, 0, 9.9, 401, float("nan"), float("inf"))))
     assert ignored(0, 0) == []
-    assert ignored(2, 1) == ["2 impossible metres were ignored", "an impossible tempo was ignored"]
+    assert ignored(2, 1) == ["an impossible metre was ignored", "an impossible tempo was ignored"]
