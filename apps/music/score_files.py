@@ -1,7 +1,7 @@
 """Reads MusicXML and ABC through music21 into `Score`s: ties joined, fermatas, key, metre and bars as written.
 
-Repeats are played as often as written where that is clear, else once. music21's own `converter.parse` would keep pickled copies of what it read and load them again;
-it is not used.
+Repeats are played as often as written where that is clear, else once. music21's own `converter.parse` would keep pickled
+copies of what it read and load them again; it is not used.
 """
 
 from __future__ import annotations
@@ -116,7 +116,7 @@ def _repeats_are_clear(part: Any) -> bool:
             if direction == "start":
                 begun = True
             elif direction == "end":
-                if not begun or not 2 <= (barline.times or 2) <= _MOST_TIMES:
+                if not begun or not 2 <= (2 if barline.times is None else barline.times) <= _MOST_TIMES:
                     return False
                 begun = False
     return True

@@ -155,6 +155,7 @@ def test_an_impossible_metre_is_ignored_and_told(tmp_path):
 def test_a_repeat_of_a_million_times_is_played_once(tmp_path):
     score = read_one(tmp_path, XML.format(**WRITTEN | {"times": 1_000_000}), "a.xml")
     assert score.length == 4 and score.told == ("repeats are played once",)
+    assert read_one(tmp_path, XML.format(**WRITTEN | {"times": 0}), "a.xml").length == 4
     assert read_one(tmp_path, XML.format(**WRITTEN | {"times": 3}), "a.xml").length == 12
 
 
