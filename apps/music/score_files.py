@@ -6,9 +6,12 @@ copies of what it read and load them again; it is not used.
 
 from __future__ import annotations
 
+import re
 import shutil
 import tempfile
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -33,6 +36,7 @@ from apps.music.score import (
 
 SCORE_SUFFIXES = (".xml", ".musicxml", ".mxl", ".abc")
 _VELOCITY = 80
+_LARGEST_IN_METRE = 128  # what is not larger is read at once
 _MOST_TIMES = 8  # that a repeat is played; more is damage
 # What Python raises inside music21 on what it did not expect.
 _ODD = (ValueError, LookupError, AttributeError, TypeError, ArithmeticError)
@@ -77,12 +81,31 @@ def parse(path: Path) -> Any:
     from music21 import converter
 
     reader = converter.Converter()
-    with warnings.catch_warnings(), tempfile.TemporaryDirectory() as folder:
+    with warnings.catch_warnings(), tempfile.TemporaryDirectory() as folder, _metres_bounded():
         warnings.simplefilter("ignore")  # about notation that nobody here looks at
         if path.suffix != path.suffix.lower():  # music21 unpacks .mxl, but not .MXL
             path = Path(shutil.copyfile(path, Path(folder) / f"score{path.suffix.lower()}"))
         reader.parseFileNoPickle(path)
     return reader.stream
+
+
+@contextmanager
+def _metres_bounded() -> Iterator[None]:
+    """Keeps music21 from a metre of thousands of beats, whose accents it would compute for hours."""
+    from music21.meter import MeterException, TimeSignature
+
+    load = TimeSignature.load
+
+    def bounded(self, value: str, *arguments, **options) -> None:
+        if any(len(number) > 9 or int(number) > _LARGEST_IN_METRE for number in re.findall(r"[0-9]+", value)):
+            raise MeterException(f"the metre {value[:20]} cannot be meant")
+        load(self, value, *arguments, **options)
+
+    TimeSignature.load = bounded
+    try:
+        yield
+    finally:
+        TimeSignature.load = load
 
 
 def _with_repeats(stream: Any) -> tuple[Any, list[str]]:

@@ -152,6 +152,17 @@ def test_an_impossible_metre_is_ignored_and_told(tmp_path):
     assert score.metre == (4, 4) and "impossible metre" in score.told[0]
 
 
+def test_a_metre_of_thousands_of_beats_does_not_hang(tmp_path):
+    load = music21.meter.TimeSignature.load
+    for name, text in (
+        ("a.abc", "X:1\nM:3441/4\nL:1/4\nK:C\nCDEF |]\n"),
+        ("a.xml", XML.format(**WRITTEN | {"beats": 100_000})),
+    ):
+        with pytest.raises(UnreadableFile, match="the metre 3441/4 cannot be meant|time signature 100000/4"):
+            read_one(tmp_path, text, name)
+    assert music21.meter.TimeSignature.load is load
+
+
 def test_a_repeat_of_a_million_times_is_played_once(tmp_path):
     score = read_one(tmp_path, XML.format(**WRITTEN | {"times": 1_000_000}), "a.xml")
     assert score.length == 4 and score.told == ("repeats are played once",)
