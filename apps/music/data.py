@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from apps.music.pieces import NotePiece, Pieces, Splits, VoicePiece, voices_to_notes
+from apps.music.score import counted
 from apps.music.tunes import content_group
 from common.data.splits import text_digest
 from common.data.splitting import split_by_text
@@ -106,8 +107,9 @@ def _split_off(parts: _Parts, data, origin: str) -> _Parts:
     split = split_by_text(groups, None, fractions.get("validation", 0.0), fractions.get("test", 0.0))
     found = dict(zip(_NAMES, split, strict=True))
     if not all(len(found[name]) for name in ("train", *fractions)):
+        different = len(set(groups))
         raise UserError(
-            f"{origin}: {len(set(groups))} different pieces are too few to split a {' and a '.join(fractions)} set from, "
+            f"{origin}: {counted(different, 'different piece')} {'is' if different == 1 else 'are'} too few to split a {' and a '.join(fractions)} set from, "
             f"at least {1 + len(fractions)} are needed; add pieces."
         )
     return {name: [whole[index] for index in found[name]] for name in ("train", *fractions)}

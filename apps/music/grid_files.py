@@ -16,6 +16,7 @@ from apps.music.pieces import SILENCE, VoicePiece, onsets_where_pitches_change, 
 from common.errors import UserError
 
 _SPLITS = {"train": "train", "valid": "validation", "validation": "validation", "test": "test"}
+_KINDS = {int: "a number", float: "a number", str: "a text", bool: "true or false", type(None): "null"}  # of JSON
 
 
 def read_grid_file(path: Path, voices: int | None, steps_per_quarter: int) -> dict[str, list[VoicePiece]]:
@@ -30,7 +31,7 @@ def read_grid_file(path: Path, voices: int | None, steps_per_quarter: int) -> di
         UserError: the file cannot be read or is not as above; the sentence says which piece and step.
     """
     try:
-        content = json.loads(path.read_text("utf-8"))
+        content = json.loads(path.read_text("utf-8-sig"))
     except OSError as error:
         raise UserError(f"{path} cannot be read ({error.strerror}); give a file that you may read.") from error
     except (ValueError, RecursionError) as error:
@@ -38,7 +39,7 @@ def read_grid_file(path: Path, voices: int | None, steps_per_quarter: int) -> di
     if isinstance(content, list):
         content = {"train": content}
     if not isinstance(content, dict) or "train" not in content or not set(content) <= set(_SPLITS):
-        found = ", ".join(map(repr, content)) if isinstance(content, dict) else type(content).__name__
+        found = ", ".join(map(repr, content)) if isinstance(content, dict) else _KINDS[type(content)]
         raise UserError(
             f"{path} has {found or 'nothing'} at its top; expected a list of pieces, or an object with 'train' and, where "
             "there are such pieces, 'valid' and 'test'."

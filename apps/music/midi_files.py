@@ -15,9 +15,21 @@ from typing import Any
 import numpy as np
 
 from apps.music.pieces import NOTE, NotePiece, Part
-from apps.music.score import Score, UnreadableFile, counted, make_notes, regular_bars, shown_error
+from apps.music.score import (
+    Score,
+    UnreadableFile,
+    check_length,
+    counted,
+    ignored,
+    is_metre,
+    is_tempo,
+    make_notes,
+    regular_bars,
+    shown_error,
+)
 
 MIDI_SUFFIXES = (".mid", ".midi", ".kar")
+_TEMPO = 500_000  # microseconds a quarter; MIDI's own where a file gives none
 _FIFTHS = "FCGDAEB"  # one sharp more each
 _SUSTAIN, _DOWN = 64, 64  # the controller of the pedal, and the value from which it is down
 
@@ -47,7 +59,7 @@ class Midi:
 def read_midi(source: Path | bytes, name: str) -> Midi:
     """Reads a file, or its bytes.
 
-    Notes of length zero and those that never end are left out and counted.
+    Notes of length zero and those that never end are left out and counted, and so are metres and tempos that cannot be meant.
 
     Raises:
         UnreadableFile: it is no MIDI, or there are no notes in it.
@@ -68,17 +80,19 @@ def read_midi(source: Path | bytes, name: str) -> Midi:
         key = next(
             (message.key for track in parsed.tracks for message in track if message.type == "key_signature"), None
         )
+        impossible = _impossible_removed(parsed)
         struck = _without_length_removed(parsed)
         if parsed.ticks_per_beat <= 0:
             raise UnreadableFile("its times are in frames of a film, not in quarter notes")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # tempo on a later track
             content = pretty_midi.PrettyMIDI(mido_object=parsed)
+    except EOFError as error:
+        raise UnreadableFile("it is damaged, because it ends in the middle") from error
     # What the two raise on damaged files; nothing but the parsers is called here.
     except (
         mido.midifiles.meta.KeySignatureError,
         OSError,
-        EOFError,
         ValueError,
         LookupError,
         TypeError,
@@ -89,8 +103,8 @@ def read_midi(source: Path | bytes, name: str) -> Midi:
     kept = sum(len(instrument.notes) for instrument in content.instruments)
     if not kept:
         raise UnreadableFile("it has no notes")
-    told = (f"{counted(struck - kept, 'note')} without length or end left out",) if struck > kept else ()
-    return Midi(name, content, _sharps(key), told)
+    told = [f"{counted(struck - kept, 'note')} without length or end left out"] if struck > kept else []
+    return Midi(name, content, _sharps(key), (*told, *impossible))
 
 
 def midi_score(midi: Midi) -> Score:
@@ -121,6 +135,7 @@ def midi_score(midi: Midi) -> Score:
         ]
         parts.append(make_notes(rows)[0])
     length = max(float(part["end"].max()) for part in parts)
+    check_length(length)
     changes = [
         (content.time_to_tick(change.time) * quarters, change.numerator, change.denominator)
         for change in content.time_signature_changes
@@ -163,6 +178,22 @@ def midi_notes(midi: Midi) -> NotePiece:
     metre = next(((each.numerator, each.denominator) for each in content.time_signature_changes), (4, 4))
     order = np.lexsort((notes["part"], notes["pitch"], notes["start"]))
     return NotePiece(midi.name, notes[order], tuple(parts), tempo=midi.tempo, metre=metre, key=midi.key)
+
+
+def _impossible_removed(parsed: Any) -> list[str]:
+    """Takes metres that cannot be meant out of the tracks, and puts 120 for such tempos; returns sentences about them."""
+    import mido
+
+    metres = tempos = 0
+    for track in parsed.tracks:
+        for place, message in enumerate(track):
+            if message.type == "time_signature" and not is_metre(message.numerator, message.denominator):
+                metres += 1
+                track[place] = mido.MetaMessage("marker", time=message.time)  # which nobody reads
+            elif message.type == "set_tempo" and not (message.tempo and is_tempo(60e6 / message.tempo)):
+                tempos += 1
+                track[place] = message.copy(tempo=_TEMPO)
+    return ignored(metres, tempos)
 
 
 def _without_length_removed(parsed: Any) -> int:

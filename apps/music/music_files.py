@@ -91,7 +91,7 @@ def read_voices(path: str, voices_at_most: int, steps_per_quarter: int) -> Voice
     place = _file_of_music(path)
     if place.suffix.lower() == ".json":
         pieces = read_grid_file(place, None, steps_per_quarter)["train"]
-        piece, told = pieces[0], [f"only the first of its {len(pieces)} pieces is used"] if len(pieces) > 1 else []
+        piece, told = pieces[0], _only_first(pieces)
         if piece.voices > voices_at_most > 1:
             raise UserError(
                 f"{place} has {piece.voices} voices, but at most {voices_at_most} can be used here; take the others out."
@@ -108,7 +108,7 @@ def read_voices(path: str, voices_at_most: int, steps_per_quarter: int) -> Voice
     except UnreadableFile as error:
         raise UserError(f"{place} cannot be used: {error}; give another file.") from error
     score = scores[0]
-    told = [f"only the first of its {len(scores)} pieces is used"] if len(scores) > 1 else []
+    told = _only_first(scores)
     parts = parts_on_grid(score, steps_per_quarter)
     if not parts:
         raise UserError(f"{place} has no note that is as long as a step of the grid; give another file.")
@@ -138,7 +138,12 @@ def read_notes(path: str) -> tuple[NotePiece, list[str]]:
     """
     place = _file_of_music(path)
     if place.suffix.lower() == ".json":
-        return voices_to_notes(read_grid_file(place, None, 4)["train"][0]), []
+        pieces = read_grid_file(place, None, 4)["train"]
+        piece = voices_to_notes(pieces[0])
+        if not len(piece):
+            where = "voice" if pieces[0].voices == 1 else "voices"
+            raise UserError(f"{path} has no note in its {where}; give one with notes")
+        return piece, _only_first(pieces)
     try:
         if place.suffix.lower() in MIDI_SUFFIXES:
             midi = read_midi(place, place.name)
@@ -146,8 +151,7 @@ def read_notes(path: str) -> tuple[NotePiece, list[str]]:
         scores = read_scores(place, place.name)
     except UnreadableFile as error:
         raise UserError(f"{place} cannot be used: {error}; give another file.") from error
-    told = [f"only the first of its {len(scores)} pieces is used"] if len(scores) > 1 else []
-    return score_notes(scores[0]), [*told, *scores[0].told]
+    return score_notes(scores[0]), [*_only_first(scores), *scores[0].told]
 
 
 def _file_of_music(path: str) -> Path:
@@ -224,6 +228,10 @@ def score_notes(score: Score) -> NotePiece:
 def _check_length(score: Score, steps_per_quarter: int) -> None:
     if score.length * steps_per_quarter > _LONGEST:
         raise UnreadableFile(f"it lasts {score.length:,.0f} quarter notes, so it is damaged")
+
+
+def _only_first(pieces: Sequence) -> list[str]:
+    return [f"only the first of its {len(pieces)} pieces is used"] if len(pieces) > 1 else []
 
 
 def _first(sentences: Sequence[str]) -> str:

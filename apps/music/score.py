@@ -15,6 +15,9 @@ SCORE_NOTE = np.dtype([("start", "f8"), ("end", "f8"), ("pitch", "i2"), ("veloci
 # Begin in quarters, metre, and the quarters between the bar line before it and its begin: not 0 for a pickup.
 BAR = np.dtype([("start", "f8"), ("numerator", "i4"), ("denominator", "i4"), ("position", "f8")])
 _SAME = 1e-6  # quarters; what is nearer is at the same time
+_LONGEST = 2**20  # quarters; what is longer is damaged, and its bars would fill the memory
+_MOST_BEATS, _SHORTEST_BEAT = 99, 64  # of a metre
+SLOWEST, FASTEST = 10.0, 400.0  # quarters a minute
 
 
 class UnreadableFile(Exception):
@@ -50,6 +53,32 @@ class Score:
         """Numerator and denominator of most of the bars."""
         counts = Counter(zip(self.bars["numerator"].tolist(), self.bars["denominator"].tolist()))
         return counts.most_common(1)[0][0]
+
+
+def is_metre(numerator: int | None, denominator: int | None) -> bool:
+    """Whether a metre can be meant; what damage leaves, such as 4/1073741824, cannot."""
+    return 1 <= (numerator or 0) <= _MOST_BEATS and 1 <= (denominator or 0) <= _SHORTEST_BEAT
+
+
+def is_tempo(quarters_a_minute: float) -> bool:
+    """Whether a tempo can be meant."""
+    return SLOWEST <= quarters_a_minute <= FASTEST
+
+
+def ignored(metres: int, tempos: int) -> list[str]:
+    """Sentences about metres and tempos that were taken for damage; of how many, nobody needs to know."""
+    counts = {"metre": metres, "tempo": tempos}
+    return [f"an impossible {what} was ignored" for what, count in counts.items() if count]
+
+
+def check_length(quarters: float) -> None:
+    """Refuses what lasts so long that it must be damaged.
+
+    Raises:
+        UnreadableFile: it does.
+    """
+    if quarters > _LONGEST:
+        raise UnreadableFile(f"it lasts {quarters:,.0f} quarter notes, so it is damaged")
 
 
 def make_notes(rows: list[tuple]) -> tuple[np.ndarray, int]:

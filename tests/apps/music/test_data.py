@@ -76,9 +76,11 @@ def test_a_limit(tmp_path):
     assert "3 of 32 pieces" in few.describe()["train"]
 
 
-@pytest.mark.parametrize("pieces", [[grid(0)], [grid(0), grid(0), grid(0), grid(1)]])
-def test_too_few_pieces(tmp_path, pieces):
-    with pytest.raises(UserError, match="different pieces are too few to split a validation and a test set from"):
+@pytest.mark.parametrize(
+    ("pieces", "count"), [([grid(0)], "1 different piece is"), ([grid(0)] * 3 + [grid(1)], "2 different pieces are")]
+)
+def test_too_few_pieces(tmp_path, pieces, count):
+    with pytest.raises(UserError, match=f"{count} too few to split a validation and a test set from"):
         load(source="files", path=write(tmp_path, pieces))
 
 

@@ -49,7 +49,10 @@ def test_any_number_of_voices_where_none_is_asked_for(tmp_path):
         ("[[60, 48]]", "step 1: it is 60"),
         ("[[]]", r"piece 1: it is \[\]"),
         ("[]", "'train' is \\[\\]"),
-        ("3", "int at its top"),
+        ("3", "a number at its top"),
+        ('"C D E"', "a text at its top"),
+        ("null", "null at its top"),
+        ("true", "true or false at its top"),
         ("{}", "nothing at its top"),
         ('{"train": [], "more": []}', "'more'"),
         ('{"train": [], "valid": [], "validation": []}', "both"),
@@ -68,3 +71,8 @@ def test_bytes_that_are_no_text(tmp_path):
     path.write_bytes(b"\xff\xfe[")
     with pytest.raises(UserError, match="no JSON"):
         read_grid_file(path, 2, 4)
+
+
+def test_a_byte_order_mark_is_no_mistake(tmp_path):
+    (tmp_path / "a.json").write_text(json.dumps([PIECE]), "utf-8-sig")
+    assert read_grid_file(tmp_path / "a.json", 2, 4)["train"][0].pitches.tolist() == PIECE

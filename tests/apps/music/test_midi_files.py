@@ -109,7 +109,7 @@ def test_the_pedal_lets_notes_ring_until_it_comes_up_or_the_key_is_struck_again(
     [
         (b"", "empty"),
         (b"<html>", "no MIDI"),
-        (b"MThd", "damaged"),
+        (b"MThd", "ends in the middle"),
         (b"MThd" + bytes(30), "damaged|no notes"),
         (midi_bytes([[(0, 480, 60)]])[:40], "damaged"),
         (midi_bytes([[]]), "no notes"),
@@ -118,6 +118,36 @@ def test_the_pedal_lets_notes_ring_until_it_comes_up_or_the_key_is_struck_again(
 def test_what_is_no_midi_has_a_reason(data, expected):
     with pytest.raises(UnreadableFile, match=expected):
         read_midi(data, "x")
+
+
+@pytest.mark.parametrize("denominator", [7, 30, 255])
+def test_an_impossible_metre_is_ignored_and_told(denominator):
+    meta = [(0, mido.MetaMessage("time_signature", numerator=4, denominator=64))]
+    data = midi_bytes([[(0, 480 * 8, 60)]], meta=meta)
+    place = data.index(b"\xff\x58\x04") + 4
+    assert data[place] == 6
+    score = midi_score(read_midi(data, "x"))
+    assert score.metre == (4, 64) and len(score.bars) == 32 and not score.told
+    damaged = data[:place] + bytes([denominator]) + data[place + 1 :]
+    score = midi_score(read_midi(damaged, "x"))
+    assert score.metre == (4, 4) and score.bars["start"].tolist() == [0.0, 4.0]
+    assert score.told == ("an impossible metre was ignored",)
+    none = midi_score(read_midi(data[: place - 1] + b"\0" + data[place:], "x"))  # 0 beats
+    assert none.metre == (4, 4) and none.told == score.told
+
+
+@pytest.mark.parametrize("microseconds", [0, 1, 16_000_000])
+def test_an_impossible_tempo_is_ignored_and_told(microseconds):
+    meta = [(0, mido.MetaMessage("set_tempo", tempo=microseconds))]
+    midi = read_midi(midi_bytes(FOUR_PARTS, meta=meta), "x")
+    assert midi.told == ("an impossible tempo was ignored",)
+    assert midi.tempo == 120.0 and midi_notes(midi).seconds == pytest.approx(1.0)
+    assert midi_score(midi).length == 2.0
+
+
+def test_what_is_too_long_is_damaged_before_its_bars_are_counted():
+    with pytest.raises(UnreadableFile, match="lasts 9,000,000 quarter notes, so it is damaged"):
+        midi_score(read_midi(midi_bytes([[(0, 9_000_000, 60)]], ticks=1), "x"))
 
 
 def test_damaged_bytes_never_end_in_another_exception():

@@ -119,6 +119,13 @@ def test_an_opening_of_notes_is_read_from_each_form(tmp_path):
     (tmp_path / "a.abc").write_text(ABC)
     piece, told = read_notes(str(tmp_path / "a.abc"))
     assert len(piece) and told == ["only the first of its 2 pieces is used"]
+    (tmp_path / "two.json").write_text("[[[60, 48], [60, 50]], [[60]]]")
+    piece, told = read_notes(str(tmp_path / "two.json"))
+    assert len(piece) == 3 and told == ["only the first of its 2 pieces is used"]
+    for steps, voices in (("[[-1], [-1]]", "voice"), ("[[-1, -1]]", "voices")):
+        (tmp_path / "silent.json").write_text(f"[{steps}]")
+        with pytest.raises(UserError, match=f"silent.json has no note in its {voices}; give one with notes"):
+            read_notes(str(tmp_path / "silent.json"))
     (tmp_path / "b.mid").write_bytes(b"no music")
     for name, sentence in (("b.mid", "b.mid cannot be used: it is no MIDI"), ("c.mid", "c.mid is no file of music")):
         with pytest.raises(UserError, match=sentence):
@@ -150,3 +157,12 @@ def test_what_was_changed_is_told(tmp_path):
     (tmp_path / "a.mid").write_bytes(midi_bytes([MELODY], meta=tempo))
     _, notes = read_pieces(str(tmp_path / "a.mid"), settings(voices=1))
     assert notes == [f"1 of 1 pieces in {tmp_path / 'a.mid'} changed on the way: a.mid: changes of tempo left out."]
+
+
+def test_what_a_score_leaves_out_is_told_with_an_opening(tmp_path, capsys):
+    (tmp_path / "a.abc").write_text("X:1\nM:4/4\nL:1/4\nQ:1/4=0\nK:C\n|: CDEF | GABc | CDEF | GABc |]\n")
+    piece, told = read_notes(str(tmp_path / "a.abc"))
+    assert told == ["repeats are played once", "an impossible tempo was ignored"]
+    assert piece.tempo == 96 and piece.seconds == 10
+    assert read_voices(str(tmp_path / "a.abc"), 1, 4).tempo == 96
+    assert "repeats are played once" in capsys.readouterr().out

@@ -2,7 +2,18 @@
 
 import numpy as np
 
-from apps.music.score import BAR, Score, counted, make_bars, make_notes, regular_bars, shown_error
+from apps.music.score import (
+    BAR,
+    Score,
+    counted,
+    ignored,
+    is_metre,
+    is_tempo,
+    make_bars,
+    make_notes,
+    regular_bars,
+    shown_error,
+)
 
 
 def positions(bars):
@@ -59,3 +70,11 @@ def test_words_for_people():
     assert (counted(1, "note"), counted(1234, "note")) == ("1 note", "1,234 notes")
     assert shown_error(EOFError()) == "EOFError"
     assert shown_error(ValueError("no.\nmore")) == "ValueError: no"
+
+
+def test_what_cannot_be_meant():
+    assert all(map(is_metre, (4, 6, 99, 1), (4, 8, 64, 1)))
+    assert not any(map(is_metre, (0, 4, 100, None, 4), (4, 128, 4, 4, 0)))
+    assert is_tempo(10) and is_tempo(400) and not any(map(is_tempo, (-60, 0, 9.9, 401, float("nan"), float("inf"))))
+    assert ignored(0, 0) == []
+    assert ignored(2, 1) == ["an impossible metre was ignored", "an impossible tempo was ignored"]
