@@ -34,14 +34,14 @@ def longest_by_search(piece: VoicePiece, train: list[VoicePiece]) -> int:
 
 
 @given(st.lists(tiny_pieces(), min_size=1, max_size=3), st.lists(tiny_pieces(), min_size=1, max_size=3))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150, deadline=None, database=None, derandomize=True)
 def test_no_longer_passage_is_found_by_trying_all(pieces, train):
     for piece, found in zip(pieces, copied_passages(pieces, train)):
         assert found.steps == longest_by_search(piece, train)
 
 
 @given(st.lists(tiny_pieces(voices=1, longest=20, pitches=(60, 61)), min_size=2, max_size=4))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100, deadline=None, database=None, derandomize=True)
 def test_nor_in_one_voice_with_two_pitches(pieces):
     first, *train = pieces
     assert copied_passages([first], train)[0].steps == longest_by_search(first, train)

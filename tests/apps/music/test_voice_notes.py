@@ -11,7 +11,7 @@ from tests.apps.music.voice_pieces import piece_of, random_pieces, tiny_pieces
 
 
 @given(st.lists(tiny_pieces(), min_size=1, max_size=3))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60, deadline=None, database=None, derandomize=True)
 def test_the_notes_are_those_of_the_midi_file(pieces):
     """Independent: the conversion that writes files, piece by piece."""
     joined = JoinedPieces.of(pieces)
