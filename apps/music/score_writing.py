@@ -105,6 +105,13 @@ def _measures(piece: VoicePiece, voice: int) -> list[stream.Measure]:
     for begin, end, midi in _notes_and_rests(piece, voice, starts):
         edges = [begin, *(bar for bar in starts if begin < bar < end), end]
         values = [value for low, high in pairwise(edges) for value in _note_values(piece, low, high)]
+        if midi == SILENCE and 4 * Fraction(*piece.metre) != 4:
+            # A whole rest means a whole bar to some readers, whatever its duration is: two halves do not.
+            values = [
+                (at + half * 2 * piece.steps_per_quarter, value / 2 if value == 4 else value)
+                for at, value in values
+                for half in range(2 if value == 4 else 1)
+            ]
         for index, (at, value) in enumerate(values):
             is_last = index == len(values) - 1
             element = note.Rest() if midi == SILENCE else note.Note(_pitch(midi, piece.key or 0))

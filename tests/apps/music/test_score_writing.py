@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import Phase, given, settings
 
-from apps.music.pieces import bar_starts, voice_notes
+from apps.music.pieces import VoicePiece, bar_starts, voice_notes
 from apps.music.score_writing import make_score, write_musicxml
 from common.errors import UserError
 from tests.apps.music.written_pieces import make_notes, make_voices, voice_pieces
@@ -34,6 +34,18 @@ def described(part):
         ]
         for measure in part.getElementsByClass("Measure")
     ]
+
+
+def test_a_silent_pickup_of_four_quarters_is_no_rest_of_a_whole_bar(tmp_path):
+    """To music21 a whole rest is as long as the bar, and what follows is late."""
+    pitches = np.full((9, 1), 60, np.int16)
+    pitches[:4] = -1
+    onsets = np.arange(9)[:, None] == 4
+    positions = np.array([1, 2, 3, 4, 0, 1, 2, 3, 4], np.int16)
+    score = written(VoicePiece("silent", pitches, onsets, positions, 1, (5, 4)), tmp_path / "a.musicxml")
+    measures = score.parts[0].getElementsByClass("Measure")
+    assert [measure.offset for measure in measures] == [0, 4]
+    assert [rest.quarterLength for rest in measures[0].notesAndRests] == [2, 2]
 
 
 @settings(
