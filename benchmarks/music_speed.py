@@ -40,7 +40,7 @@ class Shape:
 
     @classmethod
     def parse(cls, text: str) -> "Shape":
-        """Reads `4x256x4x52x32x192x2`."""
+        """Reads `4x256x4x52x32x192x1`."""
         batch, steps, slots, vocabulary, embedding, units, layers = map(int, text.split("x"))
         return cls(batch, steps, slots, vocabulary, embedding, units, layers)
 
@@ -48,7 +48,7 @@ class Shape:
         return "x".join(map(str, astuple(self)))
 
 
-SHAPES = (Shape(4, 256, 4, 52, 32, 192, 2),)
+SHAPES = (Shape(4, 256, 4, 52, 32, 192, 1),)
 
 
 def main() -> int:

@@ -173,7 +173,7 @@ def _composition(out: str, folder: Path) -> list[dict[str, Any]]:
     """One object; its seed and its files are checked here."""
     (line,) = out.splitlines()
     answer = json.loads(line)
-    assert answer.pop("seed") == 5 and answer.pop("files") == ["composed.mid", "composed.png"]
+    assert answer.pop("seed") == 6 and answer.pop("files") == ["composed.mid", "composed.png"]
     return [answer]
 
 
@@ -237,9 +237,9 @@ APPS = [
         examples=_PIECES,
         predictions=(
             Prediction(
-                ("--bars", "2", "--seed", "5", "--temperature", "0.7", "--top_p", "0.9", *_OUTPUT),
+                ("--bars", "3", "--seed", "6", "--temperature", "1.0", "--top_p", "1.0", *_OUTPUT),
                 _composition,
-                (2,),
+                (3,),
                 leaves=("composed.mid", "composed.png"),
             ),
         ),
