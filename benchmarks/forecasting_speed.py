@@ -12,12 +12,10 @@ A run replaces only the sections it measured.
 """
 
 import importlib.util
-import json
 import statistics
 import sys
 import time
 from dataclasses import dataclass
-from pathlib import Path
 
 from benchmarks import results
 from benchmarks.forecasting_memory import COLUMNS, memory
@@ -75,14 +73,8 @@ def main() -> int:
         keys = list(dict.fromkeys(key for row in rows for key in row))
         results.print_table(keys, [[row.get(key) for key in keys] for row in rows])
         section = {**counts, "made": time.strftime("%Y-%m-%d"), "machine": results.machine(), "rows": rows}
-        save_section(arguments.output, name, section)
+        results.save_section(arguments.output, "forecasting_speed", name, section)
     return 0
-
-
-def save_section(output: Path, name: str, section: dict) -> None:
-    """Writes one section; those of runs before stay."""
-    kept = json.loads(output.read_text(encoding="utf-8"))["sections"] if output.exists() else {}
-    results.save(output, {"benchmark": "forecasting_speed", "sections": {**kept, name: section}})
 
 
 def speed(shapes: list[Shape], rounds: int, steps: int) -> list[dict]:

@@ -5,10 +5,8 @@ one process. A run replaces the sections of the JSON file that it measured and l
 """
 
 import importlib.util
-import json
 import sys
 import time
-from pathlib import Path
 
 import tensorflow as tf
 
@@ -48,14 +46,8 @@ def main() -> int:
             "rows": rows,
             "goals": [{"goal": goal, "met": bool(met)} for goal, met in goals],
         }
-        save_section(arguments.output, name, section)
+        results.save_section(arguments.output, "layers", name, section)
     return 0
-
-
-def save_section(output: Path, name: str, section: dict) -> None:
-    """Writes one section; those of runs before stay."""
-    kept = json.loads(output.read_text(encoding="utf-8"))["sections"] if output.exists() else {}
-    results.save(output, {"benchmark": "layers", "sections": {**kept, name: section}})
 
 
 def show(name: str, rows: list[dict], goals: list[tuple[str, bool]]) -> None:

@@ -13,7 +13,6 @@ A run replaces only the sections it measured.
 
 import contextlib
 import importlib.util
-import json
 import sys
 import time
 from collections.abc import Sequence
@@ -104,20 +103,10 @@ def main() -> int:
         except UserError as error:
             parser.error(str(error))
         print(f"\n{name}")
-        keys = list(dict.fromkeys(key for row in rows for key in row))
-        # A column for each row: there are more numbers than shapes.
-        results.print_table(
-            [keys[0], *(row[keys[0]] for row in rows)], [[k, *(r.get(k) for r in rows)] for k in keys[1:]]
-        )
+        results.print_columns(rows)
         section = {**counts, "made": time.strftime("%Y-%m-%d"), "machine": results.machine(), "rows": rows}
-        save_section(arguments.output, name, section)
+        results.save_section(arguments.output, "music_speed", name, section)
     return 0
-
-
-def save_section(output: Path, name: str, section: dict) -> None:
-    """Writes one section; those of runs before stay."""
-    kept = json.loads(output.read_text(encoding="utf-8"))["sections"] if output.exists() else {}
-    results.save(output, {"benchmark": "music_speed", "sections": {**kept, name: section}})
 
 
 def training(

@@ -50,12 +50,24 @@ def print_table(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
             print("  ".join("-" * width for width in widths))
 
 
+def print_columns(rows: Sequence[dict[str, Any]]) -> None:
+    """Writes a column for each row, headed by its first value: for rows of more numbers than there are rows."""
+    keys = list(dict.fromkeys(key for row in rows for key in row))
+    print_table([keys[0], *(row[keys[0]] for row in rows)], [[k, *(r.get(k) for r in rows)] for k in keys[1:]])
+
+
 def save(output: Path, result: dict[str, Any]) -> None:
     """Writes a result as JSON, with the machine and the versions that made it."""
     output.parent.mkdir(parents=True, exist_ok=True)
     content = {**result, "made": time.strftime("%Y-%m-%d"), "machine": machine(), "versions": _versions()}
     output.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     print(f"\nwritten to {output}")
+
+
+def save_section(output: Path, benchmark: str, name: str, section: dict[str, Any]) -> None:
+    """Writes one section of a benchmark; those of runs before stay."""
+    kept = json.loads(output.read_text(encoding="utf-8"))["sections"] if output.exists() else {}
+    save(output, {"benchmark": benchmark, "sections": {**kept, name: section}})
 
 
 def machine() -> dict[str, Any]:

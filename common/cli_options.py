@@ -27,6 +27,22 @@ def whole_number(ge: int, le: int | None = None) -> Callable[[str, str], int]:
     return convert
 
 
+def number(ge: float, le: float, *, above: bool = False) -> Callable[[str, str], float]:
+    """Returns a converter of a flag's text to a number from `ge`, or with `above` only above it, to `le`."""
+    bounds = f"above {ge:g} and at most {le:g}" if above else f"from {ge:g} to {le:g}"
+
+    def convert(flag: str, text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = float("nan")
+        if not ge <= value <= le or (above and value == ge):
+            raise UserError(f"--{flag} is {show(text)}, but must be a number {bounds}")
+        return value
+
+    return convert
+
+
 @dataclass(frozen=True)
 class Flag:
     """An option of a verb that is no setting of the configuration.

@@ -1,10 +1,14 @@
-"""What the evaluations of the applications share: the examples of a split, and texts shortened for a person."""
+"""What the evaluations of the applications share: the examples of a split, what was evaluated, and texts shortened for a person."""
 
 from __future__ import annotations
 
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from common.errors import UserError
+
+if TYPE_CHECKING:
+    from common.runs import Run
 
 SPLITS = ("train", "validation", "test")
 
@@ -25,6 +29,12 @@ def split_examples(splits: Any, split: str) -> Any:
     if len(examples) == 0:
         raise UserError(f"the {split} split ({examples.origin}) has no examples; choose another --split or more data.")
     return examples
+
+
+def require_evaluated(run: Run, split: str, path: Path) -> None:
+    """Raises UserError unless `path` is there, a file that `evaluate` leaves in the run for a split."""
+    if not path.exists():
+        raise UserError(f"{path} does not exist; run evaluate --run {run.path} --split {split} first")
 
 
 def shortened(text: str, length: int) -> str:

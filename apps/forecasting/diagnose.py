@@ -16,8 +16,7 @@ from apps.forecasting.model import build_model
 from apps.forecasting.preprocessing import Preprocessor
 from apps.forecasting.series import SeriesSplits
 from apps.forecasting.windows import Windows
-from common.layers import SimpleRNN
-from common.training.diagnose import norms_through_time, plot_norms
+from common.training.diagnose import beside_simple_rnn
 from common.training.seeds import set_seeds
 
 EXAMPLES = 32
@@ -35,7 +34,7 @@ def diagnose(config: Config, folder: Path, splits: SeriesSplits, preprocessor: P
         model: a trained model in its final form, or None for one that was just built.
 
     Returns:
-        For each cell `factor_per_step`, `description` and `norms`, as `plot_norms` does.
+        For each cell `factor_per_step`, `description` and `norms`, as `beside_simple_rnn` does.
     """
     set_seeds(config.train.seed)
     settings = config.model
@@ -52,13 +51,10 @@ def diagnose(config: Config, folder: Path, splits: SeriesSplits, preprocessor: P
         last.reshape(-1) if len(sequence) > len(last) else last[:, 0], settings.units, config.train.seed
     )
 
-    state = "untrained" if model is None else "trained"
     what = ", segments" if settings.kind == "segrnn" else ""
-    norms = {f"{settings.cell} ({state}{what})": norms_through_time(cell, sequence, None, readout)}
-    if settings.cell != "simple_rnn" or model is not None:
-        simple = SimpleRNN(settings.units).cell
-        norms[f"simple_rnn (untrained{what})"] = norms_through_time(simple, sequence, None, readout)
-    return plot_norms(norms, folder / "gradient_through_time.png")
+    return beside_simple_rnn(
+        settings.cell, cell, settings.units, sequence, None, readout, folder, trained=model is not None, of=what
+    )
 
 
 def recurrence(model, settings, inputs):

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.colors import to_rgb
 
-from common.errors import UserError
+from common.evaluation import require_evaluated
 from common.figures import save_figures
 from common.files import reading
 from common.plots import BLUE, GREEN, GREY, ORANGE, draw_training_curves, load_history, new_figure
@@ -36,8 +36,7 @@ def draw_pictures(run: Run, split: str = "test") -> list[Path]:
         UserError: no files for `split`, or a file of the run that cannot be read.
     """
     path = kept_path(run, split)
-    if not path.exists():
-        raise UserError(f"{path} does not exist; run evaluate --run {run.path} --split {split} first")
+    require_evaluated(run, split, path)
     with reading(path, "delete it and run evaluate again"), np.load(path, allow_pickle=False) as saved:
         kept = {name: saved[name] for name in saved.files}
     ending = "" if split == "test" else f"-{split}"

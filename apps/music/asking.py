@@ -10,14 +10,22 @@ import numpy as np
 
 from apps.music.config import MOST_BARS
 from apps.music.events import END, EventVocabulary
-from apps.music.pieces import LONGEST, SILENCE, NotePiece, VoicePiece, bar_starts, steps_per_bar
+from apps.music.pieces import (
+    GIVEN_SILENCE,
+    LONGEST,
+    NOT_GIVEN,
+    SILENCE,
+    NotePiece,
+    VoicePiece,
+    bar_starts,
+    steps_per_bar,
+)
 from apps.music.score import counted
 from common.console import Console
 from common.errors import UserError
 from common.saved_model import SavedModel
 
 BARS, SECONDS = 16, 30.0  # where nobody says how long
-_FREE, _SILENT = -1, -2  # in the place of a pitch: to be found, silence that is given
 
 
 @dataclass(frozen=True)
@@ -63,12 +71,12 @@ def ask_for_voices(model: SavedModel, wishes: Mapping[str, Any], console: Consol
         last = len(known) - 1
         positions = (known.positions[last] + np.arange(steps) - last) % bar
         positions[: last + 1] = known.positions[:steps]
-    given = np.full((steps, about["voices"]), _FREE, np.int32)
+    given = np.full((steps, about["voices"]), NOT_GIVEN, np.int32)
     onsets = np.zeros(given.shape, bool)
     if known is not None:
         part = slice(0, min(len(known), steps)), slice(0, known.voices)
         pitches = known.pitches[: part[0].stop]
-        given[part] = np.where(pitches == SILENCE, _SILENT, pitches)
+        given[part] = np.where(pitches == SILENCE, GIVEN_SILENCE, pitches)
         onsets[part] = known.onsets[: part[0].stop]
     if known is None and wishes["metre"] is None:
         answer = model.run("serving_default", {"length": np.array([steps], np.int32), **drawing})
@@ -92,7 +100,7 @@ def ask_for_voices(model: SavedModel, wishes: Mapping[str, Any], console: Consol
         "voices": f"{piece.voices}, {np.count_nonzero(piece.onsets):,} notes",
     }
     _warn_of_silence(np.count_nonzero(piece.pitches != SILENCE), console)
-    return Composed(piece, answer, described, None if known is None else given != _FREE)
+    return Composed(piece, answer, described, None if known is None else given != NOT_GIVEN)
 
 
 def _known_voices(about: Mapping[str, Any], wishes: Mapping[str, Any], console: Console) -> VoicePiece | None:

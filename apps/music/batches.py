@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from apps.music.pieces import SILENCE, Pieces, VoicePiece
-from apps.music.preprocessing import Preprocessor, is_drum
+from apps.music.preprocessing import Preprocessor
 from apps.music.vocabulary import FREE, HOLD
 from common.data.batch_plan import BatchPlan, PaddedSequences
 
@@ -42,7 +42,7 @@ def shifts_within(piece, ranges, most: int) -> tuple[int, int]:
     if isinstance(piece, VoicePiece):
         voices = [column[column != SILENCE] for column in piece.pitches.T]
     else:
-        voices = [piece.notes["pitch"][~is_drum(piece)]]
+        voices = [piece.notes["pitch"][~piece.drum_notes]]
     rooms = [
         (low - pitches.min(), high - pitches.max()) for pitches, (low, high) in zip(voices, ranges) if len(pitches)
     ]

@@ -14,8 +14,7 @@ from apps.music.config import Config
 from apps.music.model import build_model
 from apps.music.pieces import Splits
 from apps.music.preprocessing import Preprocessor
-from common.layers import SimpleRNN
-from common.training.diagnose import fresh_readout, norms_through_time, plot_norms
+from common.training.diagnose import beside_simple_rnn, fresh_readout
 from common.training.seeds import set_seeds
 
 EXAMPLES = 32
@@ -33,7 +32,7 @@ def diagnose(config: Config, folder: Path, splits: Splits, preprocessor: Preproc
         model: a trained network, or None for one that was just built.
 
     Returns:
-        For each cell `factor_per_step`, `description` and `norms`, as `plot_norms` does.
+        For each cell `factor_per_step`, `description` and `norms`, as `beside_simple_rnn` does.
     """
     set_seeds(config.train.seed)
     network = build_model(config, preprocessor) if model is None else model
@@ -47,10 +46,7 @@ def diagnose(config: Config, folder: Path, splits: Splits, preprocessor: Preproc
     said = labels.numpy()[np.arange(len(mask)), last, int(config.preprocessing.chord and preprocessor.has_voices)]
     readout = fresh_readout(said, config.model.units, preprocessor.vocabulary.size, config.train.seed)
 
-    state = "untrained" if model is None else "trained"
     cell = network.get_layer("past").layers[0].cell
-    norms = {f"{config.model.cell} ({state})": norms_through_time(cell, vectors, mask, readout)}
-    if config.model.cell != "simple_rnn" or model is not None:
-        simple = SimpleRNN(config.model.units).cell
-        norms["simple_rnn (untrained)"] = norms_through_time(simple, vectors, mask, readout)
-    return plot_norms(norms, folder / "gradient_through_time.png")
+    return beside_simple_rnn(
+        config.model.cell, cell, config.model.units, vectors, mask, readout, folder, trained=model is not None
+    )

@@ -17,7 +17,6 @@ import numpy as np
 
 from apps.music.pieces import NOTE, NotePiece, Part
 
-FREE = 0  # as in `apps.music.vocabulary`
 END = 1
 PITCHES = 128
 PIANO, DRUMS = Part("piano"), Part("drums", is_drum=True)

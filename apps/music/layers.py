@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from apps.music.vocabulary import FREE
 from common.layers.recurrent_layer import RecurrentLayer
 
 
@@ -85,3 +86,12 @@ class OnlyAllowed(keras.layers.Layer):
 
     def get_config(self):
         return {**super().get_config(), "allowed": self.allowed}
+
+
+def more_is_given(given):
+    """Whether anything is given at a step or after it: int32 `[batch, time, slots]`, `FREE` where not, to bool `[batch, time, 1]`.
+
+    Where nothing more is, there is nothing to look ahead to, and a layer that comes back from the end counts the steps to it.
+    """
+    is_given = ops.cast(ops.any(ops.not_equal(given, FREE), axis=-1, keepdims=True), "int32")
+    return ops.flip(ops.cumsum(ops.flip(is_given, axis=1), axis=1), axis=1) > 0

@@ -15,7 +15,7 @@ from keras import ops
 
 from apps.music.config import Config
 from apps.music.intervals import INTERVALS, IntervalNumbers
-from apps.music.layers import AcrossSlots, OnlyAllowed
+from apps.music.layers import AcrossSlots, OnlyAllowed, more_is_given
 from apps.music.preprocessing import Preprocessor
 from apps.music.vocabulary import FREE, HOLD
 from common.layers import Dropout, StackedRNN
@@ -76,10 +76,7 @@ def build_model(config: Config, preprocessor: Preprocessor) -> keras.Model:
         given_vectors = keras.layers.Embedding(vocabulary.size, settings.embedding_dim, name="given_vectors")(given)
         given_vectors = keras.layers.Reshape((-1, slots * settings.embedding_dim), name="all_given")(given_vectors)
         ahead = lookahead_layer(settings, seed)(given_vectors, mask=real)  # [batch, time, units], the last step first
-        # Where nothing more is given there is nothing to look ahead to; the layer would count the steps to the end.
-        is_given = ops.cast(ops.any(ops.not_equal(given, FREE), axis=-1, keepdims=True), "int32")
-        more_to_come = ops.flip(ops.cumsum(ops.flip(is_given, axis=1), axis=1), axis=1) > 0
-        contexts.append(ops.where(more_to_come, ops.flip(ahead, axis=1), 0.0))
+        contexts.append(ops.where(more_is_given(given), ops.flip(ahead, axis=1), 0.0))
     context = join(contexts)
 
     # What a slot sees of its own step: what the slot before it does, what it did itself, and how far the others are.

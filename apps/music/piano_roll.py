@@ -77,7 +77,7 @@ def _draw_voices(piece: VoicePiece, title: str, given: np.ndarray | None) -> Fig
 
 
 def _draw_notes(piece: NotePiece, title: str) -> Figure:
-    drums = np.array([part.is_drum for part in piece.parts], bool)[piece.notes["part"]]  # [notes]
+    drums = piece.drum_notes
     groups = [group for group in (piece.notes[~drums], piece.notes[drums]) if len(group)]
     is_drums = [bool(piece.parts[group["part"][0]].is_drum) for group in groups]
     heights = [_span(np.unique(group["pitch"]), drum) for group, drum in zip(groups, is_drums)] or [0.0]

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 SILENCE = -1
+NOT_GIVEN, GIVEN_SILENCE = -1, -2  # where some pitches are given and others to be found, in the place of a pitch
 LONGEST = 16_384  # steps, or events, that a model composes at most
 # A note: begin and end in seconds, MIDI pitch 0 to 127, MIDI velocity 1 to 127, and its part's place in `NotePiece.parts`.
 NOTE = np.dtype([("start", "f8"), ("end", "f8"), ("pitch", "i2"), ("velocity", "i2"), ("part", "i2")])
@@ -119,6 +120,11 @@ class NotePiece:
     def seconds(self) -> float:
         """Where the last note ends."""
         return float(self.notes["end"].max(initial=0.0))
+
+    @property
+    def drum_notes(self) -> np.ndarray:
+        """Bool [notes], whether a note is one of a drum."""
+        return np.array([part.is_drum for part in self.parts], bool)[self.notes["part"]]
 
     @property
     def is_drums(self) -> bool:

@@ -11,23 +11,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from apps.music.config import MOST_BARS
-from common.cli_options import Flag, whole_number
+from common.cli_options import Flag, number, whole_number
 from common.errors import UserError
 
 MOST_SECONDS = 600
-
-
-def _number(low: float, high: float, description: str, low_is_valid: bool = True):
-    def convert(flag: str, text: str) -> float:
-        try:
-            value = float(text)
-        except ValueError:
-            value = float("nan")
-        if not (low <= value <= high and (low_is_valid or value > low)):
-            raise UserError(f"--{flag} is {text!r}, but must be {description}")
-        return value
-
-    return convert
 
 
 def _metre(flag: str, text: str) -> tuple[int, int]:
@@ -59,7 +46,7 @@ FLAGS = (
         "seconds",
         "events: how long the piece is at most, what is given counted",
         "FLOAT",
-        convert=_number(0, MOST_SECONDS, f"a number above 0 and at most {MOST_SECONDS}", low_is_valid=False),
+        convert=number(0, MOST_SECONDS, above=True),
     ),
     Flag(
         "seed",
@@ -73,13 +60,13 @@ FLAGS = (
         "temperature",
         "below 1 the likely becomes likelier, 0 = always the likeliest; none = as in the settings of the training",
         "FLOAT",
-        convert=_number(0, 10, "a number from 0 to 10"),
+        convert=number(0, 10),
     ),
     Flag(
         "top_p",
         "draw from the likeliest that hold this share of the probability; none = as in the settings of the training",
         "FLOAT",
-        convert=_number(0, 1, "a number above 0 and at most 1", low_is_valid=False),
+        convert=number(0, 1, above=True),
     ),
     Flag(
         "metre",
@@ -91,7 +78,7 @@ FLAGS = (
         "tempo",
         "quarter notes a minute; none = that of what is given, else the median of the training",
         "FLOAT",
-        convert=_number(10, 400, "a number from 10 to 400"),
+        convert=number(10, 400),
     ),
 )
 ARGUMENTS = ""

@@ -11,13 +11,11 @@ import tensorflow as tf
 from apps.music.chords import chords_of
 from apps.music.config import Config, DataConfig, PreprocessingConfig, SamplingConfig
 from apps.music.events import EventVocabulary
-from apps.music.pieces import SILENCE, NotePiece, Pieces, VoicePiece, steps_per_bar
+from apps.music.pieces import GIVEN_SILENCE, NOT_GIVEN, SILENCE, NotePiece, Pieces, VoicePiece, steps_per_bar
 from apps.music.vocabulary import FIRST_PITCH, FREE, HOLD, REST, VoiceVocabulary
 from common.data.buckets import choose_boundaries
 from common.errors import UserError
 from common.files import reading
-
-NOT_GIVEN, GIVEN_SILENCE = -1, -2  # in the place of a pitch that is given
 
 
 class Preprocessor(tf.Module):
@@ -70,7 +68,7 @@ class Preprocessor(tf.Module):
             voices = [np.concatenate([piece.pitches[:, voice] for piece in train]) for voice in range(self.data.voices)]
             sounding = [pitches[pitches != SILENCE] for pitches in voices]
         else:
-            drums = np.concatenate([is_drum(piece) for piece in train])
+            drums = np.concatenate([piece.drum_notes for piece in train])
             pitches = np.concatenate([piece.notes["pitch"] for piece in train])
             sounding = [pitches if drums.all() else pitches[~drums]]
         if not all(map(len, sounding)):
@@ -188,11 +186,6 @@ class Preprocessor(tf.Module):
             preprocessor.events_per_second = float(content["events_per_second"])
             preprocessor._make_vocabulary()
         return preprocessor
-
-
-def is_drum(piece: NotePiece) -> np.ndarray:
-    """Bool [notes], whether a note is one of a drum."""
-    return np.array([part.is_drum for part in piece.parts], bool)[piece.notes["part"]]
 
 
 SPARE = 3  # semitones

@@ -16,6 +16,7 @@ from apps.music.pieces import NotePiece, VoicePiece
 from apps.music.sample_figures import draw_sample_histograms
 from apps.music.score import UnreadableFile
 from common.errors import UserError
+from common.evaluation import require_evaluated
 from common.figures import save_figures
 from common.files import atomic_write, reading
 from common.plots import BLUE, GREY, draw_training_curves, load_history, new_figure
@@ -92,8 +93,7 @@ def draw_pictures(run: Run, split: str = "test") -> list[Path]:
         UserError: no metrics for `split`, or a file of the run that cannot be read.
     """
     path = run.metrics_path(split)
-    if not path.exists():
-        raise UserError(f"{path} does not exist; run evaluate --run {run.path} --split {split} first")
+    require_evaluated(run, split, path)
     with reading(path, _AGAIN):
         result = json.loads(path.read_text(encoding="utf-8"))
         metrics, others, by_voice = result["metrics"], result["baselines"], result["by_voice"]

@@ -8,8 +8,7 @@ import tensorflow as tf
 
 from apps.music.compose import Composer
 from apps.music.event_notes import event_notes
-from apps.music.pieces import LONGEST
-from apps.music.preprocessing import GIVEN_SILENCE, NOT_GIVEN
+from apps.music.pieces import GIVEN_SILENCE, LONGEST, NOT_GIVEN
 from apps.music.vocabulary import FREE, HOLD
 
 DRAWING = (

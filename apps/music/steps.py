@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from apps.music.layers import more_is_given
 from apps.music.model import FARTHEST_END, LONGEST_AGE, LONGEST_BAR, split_state
 from apps.music.vocabulary import FREE, HOLD
 
@@ -114,10 +115,8 @@ class StepwiseNetwork:
             return None
         vectors = self._given_vectors(given)
         vectors = ops.reshape(vectors, (*ops.shape(vectors)[:2], self.slots * vectors.shape[-1]))
-        is_given = ops.cast(ops.any(ops.not_equal(given, FREE), axis=-1, keepdims=True), "int32")
-        more_to_come = ops.flip(ops.cumsum(ops.flip(is_given, axis=1), axis=1), axis=1) > 0
         ahead = self._ahead(vectors, lengths=lengths, training=False)
-        return ops.where(more_to_come, ops.flip(ahead, axis=1), 0.0)
+        return ops.where(more_is_given(given), ops.flip(ahead, axis=1), 0.0)
 
     def _intervals(self, state, slot):
         """Vectors of the intervals that a slot sees, float `[batch, features]`, in a list; an empty one for a single slot."""

@@ -26,7 +26,7 @@ def content_group(piece: VoicePiece | NotePiece) -> str:
         digest.update(np.where(sounding, piece.pitches - lowest, SILENCE).astype("<i2").tobytes())
         digest.update(piece.onsets.tobytes())
         return digest.hexdigest()
-    drums = np.array([part.is_drum for part in piece.parts], bool)[piece.notes["part"]]
+    drums = piece.drum_notes
     pitches = piece.notes["pitch"].astype(np.int64)
     pitches = np.where(
         drums, pitches, pitches - pitches[~drums].min(initial=127)

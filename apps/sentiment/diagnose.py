@@ -16,9 +16,9 @@ from apps.sentiment.model import build_model
 from apps.sentiment.preprocessing import Preprocessor, pad
 from apps.sentiment.vocabulary import PAD_ID
 from common.data.splits import Splits
-from common.layers import Bidirectional, SimpleRNN
+from common.layers import Bidirectional
 from common.layers.recurrent_layer import RecurrentLayer
-from common.training.diagnose import fresh_readout, norms_through_time, plot_norms
+from common.training.diagnose import beside_simple_rnn, fresh_readout
 from common.training.seeds import set_seeds
 
 EXAMPLES = 32
@@ -36,7 +36,7 @@ def diagnose(config: Config, folder: Path, splits: Splits, preprocessor: Preproc
         model: a trained model in its final form, or None for one that was just built.
 
     Returns:
-        For each cell `factor_per_step`, `description` and `norms`, as `plot_norms` does.
+        For each cell `factor_per_step`, `description` and `norms`, as `beside_simple_rnn` does.
     """
     set_seeds(config.train.seed)
     network = model.get_layer("network") if model is not None else build_model(config, preprocessor)
@@ -44,13 +44,9 @@ def diagnose(config: Config, folder: Path, splits: Splits, preprocessor: Preproc
     vectors = keras.Model(network.inputs, network.get_layer("embedding_dropout").output)([token_ids])
     vectors, mask = np.asarray(vectors), token_ids[:, :, 0] != PAD_ID
     readout = fresh_readout(labels, config.model.units, len(preprocessor.label_names), config.train.seed)
-
-    state = "trained" if model is not None else "untrained"
-    norms = {f"{config.model.cell} ({state})": norms_through_time(_cell(network), vectors, mask, readout)}
-    if config.model.cell != "simple_rnn" or model is not None:
-        simple = SimpleRNN(config.model.units).cell
-        norms["simple_rnn (untrained)"] = norms_through_time(simple, vectors, mask, readout)
-    return plot_norms(norms, folder / "gradient_through_time.png")
+    return beside_simple_rnn(
+        config.model.cell, _cell(network), config.model.units, vectors, mask, readout, folder, trained=model is not None
+    )
 
 
 def _examples(config, splits, preprocessor):

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from sklearn.metrics import confusion_matrix
 
-from common.errors import UserError
+from common.evaluation import require_evaluated
 from common.figures import save_figures
 from common.files import atomic_write, reading
 from common.metrics import reliability_curve
@@ -55,11 +55,8 @@ def draw_pictures(run: Run, split: str = "test") -> list[Path]:
     Raises:
         UserError: no predictions for `split`, or a file of the run that cannot be read.
     """
-    if not predictions_path(run, split).exists():
-        raise UserError(
-            f"{predictions_path(run, split)} does not exist; run evaluate --run {run.path} --split {split} first"
-        )
     path = predictions_path(run, split)
+    require_evaluated(run, split, path)
     with reading(path, "delete it and run evaluate again"), np.load(path, allow_pickle=False) as saved:
         labels, probabilities = saved["labels"], saved["probabilities"]
         label_names = saved["label_names"].tolist()

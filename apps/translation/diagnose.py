@@ -16,8 +16,7 @@ from apps.translation.model import build_model
 from apps.translation.pairs import Splits
 from apps.translation.preprocessing import Preprocessor
 from apps.translation.vocabulary import PAD_ID
-from common.layers import SimpleRNN
-from common.training.diagnose import fresh_readout, norms_through_time, plot_norms
+from common.training.diagnose import beside_simple_rnn, fresh_readout
 from common.training.seeds import set_seeds
 
 EXAMPLES = 32
@@ -35,7 +34,7 @@ def diagnose(config: Config, folder: Path, splits: Splits, preprocessor: Preproc
         model: a trained network, or None for one that was just built.
 
     Returns:
-        For each cell `factor_per_step`, `description` and `norms`, as `plot_norms` does.
+        For each cell `factor_per_step`, `description` and `norms`, as `beside_simple_rnn` does.
     """
     set_seeds(config.train.seed)
     network = build_model(config, preprocessor) if model is None else model
@@ -45,10 +44,8 @@ def diagnose(config: Config, folder: Path, splits: Splits, preprocessor: Preproc
     first_tokens = target[:, :1].to_tensor()[:, 0].numpy()
     readout = fresh_readout(first_tokens, config.model.units, preprocessor.target_size, config.train.seed)
 
-    state, mask = "untrained" if model is None else "trained", source.numpy() != PAD_ID
+    mask = source.numpy() != PAD_ID
     cell = network.get_layer("encoder_0").forward_layer.cell
-    norms = {f"{config.model.cell} ({state})": norms_through_time(cell, vectors, mask, readout)}
-    if config.model.cell != "simple_rnn" or model is not None:
-        simple = SimpleRNN(config.model.units).cell
-        norms["simple_rnn (untrained)"] = norms_through_time(simple, vectors, mask, readout)
-    return plot_norms(norms, folder / "gradient_through_time.png")
+    return beside_simple_rnn(
+        config.model.cell, cell, config.model.units, vectors, mask, readout, folder, trained=model is not None
+    )

@@ -8,21 +8,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from apps.translation.config import WIDEST_BEAM
-from common.cli_options import Flag, whole_number
+from common.cli_options import Flag, number, whole_number
 from common.errors import UserError
 
 BATCH = 64  # sentences at once
-
-
-def _penalty(flag: str, text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = float("nan")
-    if not 0 <= value <= 10:
-        raise UserError(f"--{flag} is {text!r}, but must be a number from 0 to 10")
-    return value
-
 
 FLAGS = (
     Flag("input", "a file of sentences, one a line, or CSV, TSV or JSONL; - = standard input, as without TEXT", "FILE"),
@@ -38,7 +27,7 @@ FLAGS = (
         "length_penalty",
         "0 favours short translations, 1 is about the mean over the tokens; none = as in the settings of the training",
         "FLOAT",
-        convert=_penalty,
+        convert=number(0, 10),
     ),
     Flag("attention", "of one sentence, the picture to write of where the model looked to say each token", "FILE.png"),
 )

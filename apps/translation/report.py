@@ -11,7 +11,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from apps.translation.attention_map import draw_attention
-from common.errors import UserError
+from common.evaluation import require_evaluated
 from common.figures import save_figures
 from common.files import atomic_write, reading
 from common.plots import BLUE, GREY, ORANGE, draw_training_curves, load_history, new_figure
@@ -54,8 +54,7 @@ def draw_pictures(run: Run, split: str = "test") -> list[Path]:
         UserError: no metrics for `split`, or a file of the run that cannot be read.
     """
     path = run.metrics_path(split)
-    if not path.exists():
-        raise UserError(f"{path} does not exist; run evaluate --run {run.path} --split {split} first")
+    require_evaluated(run, split, path)
     with reading(path, _AGAIN):
         result = json.loads(path.read_text(encoding="utf-8"))
         by_length, examples = result["by_source_length"], result["examples"]

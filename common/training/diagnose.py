@@ -18,6 +18,7 @@ from matplotlib.figure import Figure
 
 from common.figures import save_figure
 from common.files import write_json
+from common.layers import SimpleRNN
 from common.plots import BLUE, GREEN, GREY, ORANGE
 
 # A factor per step nearer to 1 than this is called steady: it takes 70 steps to halve or double.
@@ -113,6 +114,41 @@ def norms_through_time(
         gradients = [gradients[state]]
     squares = sum(np.square(gradient, dtype="float64").sum(axis=-1) for gradient in gradients)  # [time, batch]
     return _mean_from_the_end(np.sqrt(squares).T, mask)
+
+
+def beside_simple_rnn(
+    name: str,
+    cell: Any,
+    units: int,
+    inputs: np.ndarray,
+    mask: np.ndarray | None,
+    readout: Readout,
+    folder: Path,
+    *,
+    trained: bool,
+    of: str = "",
+) -> dict[str, Any]:
+    """Writes `gradient_through_time.png` and `.json`: a cell beside an untrained `SimpleRNN` on the same inputs.
+
+    Args:
+        name: Of the cell, as in `common.layers.by_name`.
+        cell: What is measured.
+        units: Size of its state.
+        inputs: float [batch, time, features].
+        mask: bool [batch, time], or None when all steps are real.
+        readout: As for `norms_through_time`.
+        folder: Where the files go.
+        trained: Whether the cell is; an untrained `simple_rnn` stands alone.
+        of: More to say of both in the picture, such as ", segments".
+
+    Returns:
+        As `plot_norms`.
+    """
+    state = "trained" if trained else "untrained"
+    norms = {f"{name} ({state}{of})": norms_through_time(cell, inputs, mask, readout)}
+    if name != "simple_rnn" or trained:
+        norms[f"simple_rnn (untrained{of})"] = norms_through_time(SimpleRNN(units).cell, inputs, mask, readout)
+    return plot_norms(norms, folder / "gradient_through_time.png")
 
 
 def factor_per_step(norms: np.ndarray) -> float:

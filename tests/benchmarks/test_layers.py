@@ -4,7 +4,7 @@ that nobody measured, or a run throws away what another one took an hour to meas
 import inspect
 import json
 
-from benchmarks import cell_table, layer_memory, layer_sections, layers
+from benchmarks import cell_table, layer_memory, layer_sections, results
 from benchmarks.layer_steps import Shape, roofline_seconds
 from common.layers import GRUCell, LSTMCell
 
@@ -22,9 +22,9 @@ def test_what_and_paper_come_from_the_docstring():
 
 def test_a_run_leaves_the_sections_that_it_did_not_measure(tmp_path):
     output = tmp_path / "layers.json"
-    layers.save_section(output, "gated", {"rows": [1]})
-    layers.save_section(output, "cells", {"rows": [2]})
-    layers.save_section(output, "gated", {"rows": [3]})
+    results.save_section(output, "layers", "gated", {"rows": [1]})
+    results.save_section(output, "layers", "cells", {"rows": [2]})
+    results.save_section(output, "layers", "gated", {"rows": [3]})
     assert json.loads(output.read_text("utf-8"))["sections"] == {"gated": {"rows": [3]}, "cells": {"rows": [2]}}
 
 
@@ -32,7 +32,7 @@ def test_every_cell_has_its_row_with_parameters_and_time(tmp_path):
     rows, _ = layer_sections.cells([Shape(2, 3, 4, 4)], ["LSTM", "MinGRU"], 1, [])
     assert [row["cell"] for row in rows] == ["LSTM", "MinGRU"]
     assert [row["parameters_per_unit"] for row in rows] == [4 * 257, 2 * 129]
-    layers.save_section(tmp_path / "layers.json", "cells", {"rows": rows})
+    results.save_section(tmp_path / "layers.json", "layers", "cells", {"rows": rows})
     assert "| `MinGRU` | " in cell_table.table(tmp_path / "layers.json")
 
 

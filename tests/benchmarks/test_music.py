@@ -286,14 +286,6 @@ def test_composing_without_a_model_is_said_before_anything_is_measured(monkeypat
     assert "give --model DIR or --run DIR" in capsys.readouterr().err
 
 
-def test_a_run_leaves_the_sections_that_it_did_not_measure(tmp_path):
-    output = tmp_path / "speed.json"
-    for name, number in (("training", 1), ("composing", 2), ("training", 3)):
-        music_speed.save_section(output, name, {"rows": [number]})
-    kept = json.loads(output.read_text("utf-8"))["sections"]
-    assert kept == {"training": {"rows": [3]}, "composing": {"rows": [2]}}
-
-
 def torch_weights(network, torch):
     """The numbers of our network under the names of PyTorch's."""
     found = {each.path: each.numpy() for each in network.weights}

@@ -212,14 +212,6 @@ def test_decoding_of_a_run_is_that_of_its_network_and_its_test_sentences(caption
     assert row["parameters"] == network.count_params()
 
 
-def test_a_run_leaves_the_sections_that_it_did_not_measure(tmp_path):
-    output = tmp_path / "speed.json"
-    for name, number in (("training", 1), ("decoding", 2), ("training", 3)):
-        translation_speed.save_section(output, name, {"rows": [number]})
-    kept = json.loads(output.read_text("utf-8"))["sections"]
-    assert kept == {"training": {"rows": [3]}, "decoding": {"rows": [2]}}
-
-
 def test_batches_in_random_order_are_padded_to_their_own_longest():
     # Each batch of two has a source of 2 and one of 4 tokens, or two equal ones.
     assert parts.random_batches_waste(np.array([4, 4, 4]), np.array([2, 2, 2]), 2) == 0

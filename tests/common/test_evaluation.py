@@ -5,7 +5,7 @@ import types
 import pytest
 
 from common.errors import UserError
-from common.evaluation import shortened, split_examples
+from common.evaluation import require_evaluated, shortened, split_examples
 
 
 class Examples(list):
@@ -32,3 +32,14 @@ def test_long_texts_keep_their_beginning_and_end():
     short = shortened(text, 60)
     assert len(short) <= 60 and short.startswith("In the beginning very") and short.endswith("it was bad.")
     assert shortened("a\n b", 60) == "a b"
+
+
+def test_what_was_not_evaluated_is_told_with_the_command(tmp_path):
+    run = types.SimpleNamespace(path=tmp_path)
+    path = tmp_path / "metrics.json"
+    with pytest.raises(
+        UserError, match=f"metrics.json does not exist; run evaluate --run {tmp_path} --split test first"
+    ):
+        require_evaluated(run, "test", path)
+    path.touch()
+    require_evaluated(run, "test", path)

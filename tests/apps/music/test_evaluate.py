@@ -125,7 +125,7 @@ def test_the_voices_add_up_to_the_whole(evaluated):
     rows = evaluated.result["by_voice"]
     if not evaluated.preprocessor.has_voices:
         assert rows == {}
-        return
+        pytest.skip("events have no voices")
     chord = ["chord"] if evaluated.preprocessor.vocabulary.chord else []
     voices = ["soprano", "alto", "tenor", "bass"]
     assert list(rows) == chord + voices
@@ -141,7 +141,7 @@ def test_a_voice_has_the_nats_of_its_own_slot(evaluated):
     """Voices are said in another order than they are named in."""
     preprocessor = evaluated.preprocessor
     if not preprocessor.has_voices:
-        return
+        pytest.skip("events have no voices")
     pieces = evaluated.splits.test
     scores = score(evaluated.network, preprocessor, pieces)
     symbols = np.concatenate([preprocessor.encode(piece) for piece in pieces])
@@ -205,8 +205,8 @@ def test_no_pieces_are_composed_where_none_are_wanted_and_old_ones_go(tmp_path, 
 
 
 def test_each_split_has_files_of_its_own(evaluated, stream):
-    if evaluated.preprocessor.has_voices:  # the same files are written
-        return
+    if evaluated.preprocessor.has_voices:
+        pytest.skip("the same files are written, in more time")
     before = evaluated.run.metrics_path("test").read_bytes()
     evaluated.evaluate("train")
     written = json.loads(evaluated.run.metrics_path("train").read_text())

@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from apps.music.event_notes import event_notes
-from apps.music.events import END, FREE, EventVocabulary
+from apps.music.events import END, EventVocabulary
+from apps.music.vocabulary import FREE
 
 WORDS = (EventVocabulary(32, 100, 0.01), EventVocabulary(1, 1, 0.5), EventVocabulary(5, 3, 0.125))
 

@@ -8,8 +8,8 @@ import tensorflow as tf
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from apps.music.pieces import SILENCE, NotePiece, Part, Pieces
-from apps.music.preprocessing import GIVEN_SILENCE, NOT_GIVEN, SPARE, Preprocessor
+from apps.music.pieces import GIVEN_SILENCE, NOT_GIVEN, SILENCE, NotePiece, Part, Pieces
+from apps.music.preprocessing import SPARE, Preprocessor
 from apps.music.vocabulary import FIRST_PITCH, FREE, HOLD, REST
 from common.errors import UserError
 from tests.apps.music.small_music import make_config, make_note_pieces, make_pieces, make_preprocessor

@@ -110,7 +110,7 @@ def test_settings_of_the_search(model):
         (("--n-best", "65"), "from 1 to 64"),
         (("--beam_width", "many"), "--beam_width is many, but must be a whole number from 1 to 64"),
         (("--beam_width", "2.5"), "must be a whole number from 1 to 64"),
-        (("--length_penalty", "-1"), "--length_penalty is '-1', but must be a number from 0 to 10"),
+        (("--length_penalty", "-1"), "--length_penalty is -1, but must be a number from 0 to 10"),
         (("--length_penalty", "nan"), "must be a number from 0 to 10"),
         (("--length_penalty", "inf"), "must be a number from 0 to 10"),
         (("--length_penalty", "x"), "must be a number from 0 to 10"),

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from common.training.diagnose import (
+    beside_simple_rnn,
     describe,
     factor_per_step,
     fresh_readout,
@@ -118,3 +119,19 @@ def test_the_picture_and_its_numbers_are_written(tmp_path):
     assert saved["simple_rnn"]["factor_per_step"] == pytest.approx(0.5)
     assert saved["lstm"]["description"].endswith("steady") and len(saved["lstm"]["norms"]) == TIME
     assert summary["lstm"]["factor_per_step"] == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize(
+    ("name", "trained", "beside"), [("gru", False, 2), ("simple_rnn", False, 1), ("simple_rnn", True, 2)]
+)
+def test_a_cell_stands_beside_an_untrained_simple_rnn_unless_it_is_one(name, trained, beside, tmp_path):
+    found = beside_simple_rnn(
+        name, scaled_identity(0.5), UNITS, inputs(), None, readout(), tmp_path, trained=trained, of=", rows"
+    )
+    own = f"{name} ({'trained' if trained else 'untrained'}, rows)"
+    assert set(found) == {own, "simple_rnn (untrained, rows)"} and len(found) == beside
+    assert found[own]["factor_per_step"] == pytest.approx(0.5, rel=1e-4)
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "gradient_through_time.png",
+        "gradient_through_time.json",
+    }
