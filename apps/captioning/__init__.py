@@ -1,0 +1,1 @@
+"""Captioning: from the bytes of a picture to a sentence, with the place it looked at for each word."""
