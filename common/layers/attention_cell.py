@@ -8,7 +8,7 @@ from common.layers.context_recurrence import Products
 from common.layers.masks import fits
 from common.layers.memory_attention import MemoryAttention
 
-FORMS = ("bahdanau", "input_feeding", "conditional")
+FORMS = ("bahdanau", "input_feeding", "conditional", "up_down")
 
 
 @keras.saving.register_keras_serializable(package="unroll")
@@ -21,18 +21,24 @@ class AttentionCell(keras.layers.Layer):
         input_feeding   h' = cell([x; a], h);  c = attend(h');  output = a' = tanh([h'; c]·A)
                         without `attention_units`  a' = c,  output = [h'; c]
         conditional     s = cell(x, h);  c = attend(s);  h' = context_cell(c, s);  output = [h'; c]
+        up_down         s' = cell([x; h], s);  c = attend(s');  h' = context_cell([c; s'], h);  output = [h'; c]
 
-    The states are those of the cell; then, for `input_feeding`, `attention` a; then, with coverage, `coverage`, the sum of the
-    weights so far. The kernel of the cell has the rows of `x` first and those of `c` or `a` behind them; `attention_kernel` A
-    is `[units + features, attention_units]`.
+    With `context_gate` what was found is let in by `attend(q) = sigmoid(q·G + g) * mean`, feature by feature.
+
+    The states are those of the cell; then, for `up_down`, those of the context cell, which has its own; then, for
+    `input_feeding`, `attention` a; then, with coverage, `coverage`, the sum of the weights so far. The kernel of the cell has
+    the rows of `x` first and those of `c`, `a` or `h` behind them, that of the context cell those of `c` first;
+    `attention_kernel` A is `[units + features, attention_units]`, `gate_kernel` G `[units, features]`, `gate_bias` g.
 
     Args:
         cell: a `GatedCell` of `common.layers`.
         attention: an `AdditiveAttention` or a `MultiplicativeAttention`.
-        form: one of the three above.
+        form: one of the four above.
         attention_units: positive int or None, size of a; for `input_feeding` only. The other forms return `[h'; c]`, so that
             whatever follows is one product over all steps.
-        context_cell: the second cell of `conditional`, with states of the same sizes; None for one like the first.
+        context_cell: the second cell of `conditional`, with states of the same sizes, or of `up_down`; None for one like the
+            first.
+        context_gate: let each feature of what was found in by a gate of its own.
 
     Call arguments:
         inputs: float `[batch, features]`.
@@ -52,10 +58,13 @@ class AttentionCell(keras.layers.Layer):
 
     Reference:
         bahdanau: Bahdanau et al. 2015, arXiv:1409.0473; input_feeding: Luong et al. 2015, arXiv:1508.04025; conditional:
-        Sennrich et al. 2017, arXiv:1703.04357.
+        Sennrich et al. 2017, arXiv:1703.04357; up_down: Anderson et al. 2018, arXiv:1707.07998; the gate: Xu et al. 2015,
+        arXiv:1502.03044, which has one for all features.
     """
 
-    def __init__(self, cell, attention, form="bahdanau", attention_units=None, context_cell=None, **kwargs):
+    def __init__(
+        self, cell, attention, form="bahdanau", attention_units=None, context_cell=None, context_gate=False, **kwargs
+    ):
         super().__init__(autocast=False, **kwargs)  # states stay float32
         _check_type("cell", cell, GatedCell, "a GatedCell")
         _check_type("attention", attention, MemoryAttention, "an AdditiveAttention or a MultiplicativeAttention")
@@ -65,18 +74,21 @@ class AttentionCell(keras.layers.Layer):
             raise ValueError(
                 f"AttentionCell: attention_units is of form 'input_feeding', got {attention_units!r} with form {form!r}"
             )
-        if context_cell is not None and form != "conditional":
-            raise ValueError(f"AttentionCell: context_cell is of form 'conditional', got one with form {form!r}")
+        if context_cell is not None and form not in ("conditional", "up_down"):
+            raise ValueError(
+                f"AttentionCell: context_cell is of form 'conditional' or 'up_down', got one with form {form!r}"
+            )
         self.cell, self.attention, self.form = cell, attention, form
         self.attention_units = (
             None if attention_units is None else check_positive(self, "attention_units", attention_units)
         )
-        if form == "conditional" and context_cell is None:
+        self.context_gate = context_gate
+        if form in ("conditional", "up_down") and context_cell is None:
             context_cell = type(cell).from_config({**cell.get_config(), "name": f"context_{cell.name}"})
         self.context_cell = context_cell
         if context_cell is not None:
             _check_type("context_cell", context_cell, GatedCell, "a GatedCell")
-            if context_cell.state_sizes != cell.state_sizes:
+            if form == "conditional" and context_cell.state_sizes != cell.state_sizes:
                 raise ValueError(
                     f"AttentionCell: context_cell must have states of the sizes of cell, {cell.state_sizes}, "
                     f"got {context_cell.state_sizes}"
@@ -89,26 +101,35 @@ class AttentionCell(keras.layers.Layer):
     @property
     def state_names(self):
         names = list(self.cell.state_names)
+        names += [f"context_{name}" for name in self.context_cell.state_names] if self.form == "up_down" else []
         names += ["attention"] if self.form == "input_feeding" else []
         return names + (["coverage"] if self.attention.coverage else [])
 
     def build(self, inputs_shape, memory_shape):
         self.input_size, self.context_size = inputs_shape[-1], memory_shape[-1]
         batch, hidden = inputs_shape[0], self.cell.output_size
-        self.output_size = self.attention_units or hidden + self.context_size
-        self.fed_size = {"bahdanau": self.context_size, "conditional": 0}.get(
-            self.form, self.attention_units or self.context_size
-        )
+        last = self.cell if self.context_cell is None else self.context_cell
+        self.output_size = self.attention_units or last.output_size + self.context_size
+        self.fed_size = {
+            "bahdanau": self.context_size,
+            "input_feeding": self.attention_units or self.context_size,
+            "conditional": 0,
+            "up_down": self.output_size - self.context_size,
+        }[self.form]
         if not self.cell.built:
             self.cell.build((batch, self.input_size + self.fed_size))
         if self.context_cell is not None and not self.context_cell.built:
-            self.context_cell.build((batch, self.context_size))
+            self.context_cell.build((batch, self.context_size + (hidden if self.form == "up_down" else 0)))
         if not self.attention.built:
             self.attention.build((batch, hidden), memory_shape)
         self.attention_kernel = None
         if self.attention_units:
             shape = (hidden + self.context_size, self.attention_units)
             self.attention_kernel = self.add_weight(shape=shape, name="attention_kernel", initializer="glorot_uniform")
+        if self.context_gate:
+            shape = (hidden, self.context_size)
+            self.gate_kernel = self.add_weight(shape=shape, name="gate_kernel", initializer="glorot_uniform")
+            self.gate_bias = self.add_weight(shape=shape[1:], name="gate_bias", initializer="zeros")
 
     def call(
         self,
@@ -148,6 +169,7 @@ class AttentionCell(keras.layers.Layer):
 
     def _state_sizes(self, memory, shape_of):
         sizes = list(self.cell.state_sizes)
+        sizes += self.context_cell.state_sizes if self.form == "up_down" else []
         sizes += [self.fed_size] if self.form == "input_feeding" else []
         return sizes + ([shape_of(memory)[1]] if self.attention.coverage else [])
 
@@ -180,13 +202,16 @@ class AttentionCell(keras.layers.Layer):
         maps = dict(self.attention.maps(memory, keys))
         weights = {"attention": self.attention.score_weights(keys), "cell": self._gate_weights(self.cell)}
         kernels = {"recurrent": (self.cell.recurrent_matrix(), self.cell.recurrent_bias())}
-        if self.context_cell is None:
-            kernels["context"] = (ops.convert_to_tensor(self.cell.kernel)[self.input_size :], None)
-        else:
+        if self.fed_size:
+            fed = "context" if self.context_cell is None else "fed"
+            kernels[fed] = (ops.convert_to_tensor(self.cell.kernel)[self.input_size :], None)
+        if self.context_cell is not None:
             kernels["context"] = (self.context_cell.kernel, self.context_cell.input_bias())
             kernels["context_recurrent"] = (self.context_cell.recurrent_matrix(), self.context_cell.recurrent_bias())
             weights["context_cell"] = self._gate_weights(self.context_cell)
         kernels["attention"] = (self.attention_kernel, None)
+        if self.context_gate:
+            kernels["context_gate"] = (self.gate_kernel, self.gate_bias)
         for name, (kernel, bias) in kernels.items():
             if kernel is not None:
                 maps[name] = _map(ops.cast(kernel, self.compute_dtype), bias)
@@ -217,7 +242,14 @@ class AttentionCell(keras.layers.Layer):
         def attend(query):
             coverage, mask = others.get("coverage"), constants["memory_mask"]
             context, attention = self.attention.attend(product, query, weights["attention"], mask, coverage)
+            if self.context_gate:
+                context = ops.sigmoid(product("context_gate", query)) * context
             return (context if dropout is None else context * dropout), attention
+
+        second = self.context_cell
+
+        def again(projected, states):
+            return _advance(second, product, "context_recurrent", projected, states, weights["context_cell"])
 
         if self.form == "bahdanau":
             context, attention = attend(self.cell.output(inner))
@@ -228,12 +260,20 @@ class AttentionCell(keras.layers.Layer):
             projected = projected + product("context", others["attention"])
             inner = _advance(self.cell, product, "recurrent", projected, inner, weights["cell"])
             context, attention = attend(self.cell.output(inner))
-        else:
+        elif self.form == "conditional":
             inner = _advance(self.cell, product, "recurrent", projected, inner, weights["cell"])
             context, attention = attend(self.cell.output(inner))
-            projected, second = product("context", context), self.context_cell
-            inner = _advance(second, product, "context_recurrent", projected, inner, weights["context_cell"])
-        output = ops.concatenate([(self.context_cell or self.cell).output(inner), context], axis=-1)
+            inner = again(product("context", context), inner)
+        else:
+            own = tuple(others.pop(f"context_{name}") for name in second.state_names)
+            projected = projected + product("fed", second.output(own))
+            inner = _advance(self.cell, product, "recurrent", projected, inner, weights["cell"])
+            hidden = self.cell.output(inner)
+            context, attention = attend(hidden)
+            outer = again(product("context", ops.concatenate([context, hidden], axis=-1)), own)
+            inner = (*inner, *outer)
+        hidden = self.cell.output(inner) if second is None else second.output(inner[-len(second.state_names) :])
+        output = ops.concatenate([hidden, context], axis=-1)
         if self.attention_units:
             output = ops.tanh(product("attention", output))
         new = {"attention": output if self.attention_units else context}
@@ -251,7 +291,8 @@ class AttentionCell(keras.layers.Layer):
         serialized = {
             name: None if part is None else keras.saving.serialize_keras_object(part) for name, part in parts.items()
         }
-        return {**super().get_config(), **serialized, "form": self.form, "attention_units": self.attention_units}
+        options = {name: getattr(self, name) for name in ("form", "attention_units", "context_gate")}
+        return {**super().get_config(), **serialized, **options}
 
     @classmethod
     def from_config(cls, config):

@@ -145,6 +145,9 @@ class AttentionRNN(keras.layers.Layer):
         if self.return_state:
             sizes = {"attention": cell.attention_units or memory_shape[-1], "coverage": memory_shape[1]}
             sizes |= dict(zip(cell.cell.state_names, cell.cell.state_sizes))
+            if cell.form == "up_down":
+                second = cell.context_cell
+                sizes |= {f"context_{name}": size for name, size in zip(second.state_names, second.state_sizes)}
             shapes += [(batch, sizes[name]) for name in cell.state_names]
         shapes += [(batch, time, memory_shape[1])] if self.return_attention else []
         return tuple(shapes) if len(shapes) > 1 else shapes[0]

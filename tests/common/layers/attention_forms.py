@@ -30,6 +30,15 @@ MAKERS = {
         "conditional",
         context_cell=GRUCell(UNITS, reset_after=False),
     ),
+    "bahdanau_gate": lambda: AttentionCell(LSTMCell(UNITS), AdditiveAttention(5), "bahdanau", context_gate=True),
+    "up_down": lambda: AttentionCell(GRUCell(UNITS), AdditiveAttention(5), "up_down"),
+    "up_down_lstm": lambda: AttentionCell(
+        LSTMCell(UNITS),
+        AdditiveAttention(5, coverage=True),
+        "up_down",
+        context_cell=LSTMCell(UNITS + 1),
+        context_gate=True,
+    ),
 }
 each_form = pytest.mark.parametrize("name", MAKERS)
 each_of_a_few = pytest.mark.parametrize("name", ["bahdanau_coverage", "input_feeding", "conditional"])

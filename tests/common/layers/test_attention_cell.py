@@ -72,7 +72,23 @@ def conditional_step(cell, x, states, memory, mask):
     return np.concatenate([states[0], context], axis=1), states, attention
 
 
-@pytest.mark.parametrize("step", [bahdanau_step, input_feeding_step, conditional_step])
+def bahdanau_gate_step(cell, x, states, memory, mask):
+    context, attention = additive(arrays_of(cell.attention), states[0], memory, mask)
+    context = context / (1 + np.exp(-(states[0] @ np.asarray(cell.gate_kernel) + np.asarray(cell.gate_bias))))
+    states = lstm_step(np.concatenate([x, context], axis=1), states, arrays_of(cell.cell))
+    return np.concatenate([states[0], context], axis=1), states, attention
+
+
+def up_down_step(cell, x, states, memory, mask):
+    first = gru_step(np.concatenate([x, states[1]], axis=1), states[:1], arrays_of(cell.cell))
+    context, attention = additive(arrays_of(cell.attention), first[0], memory, mask)
+    second = gru_step(np.concatenate([context, first[0]], axis=1), states[1:], arrays_of(cell.context_cell))
+    return np.concatenate([second[0], context], axis=1), (*first, *second), attention
+
+
+@pytest.mark.parametrize(
+    "step", [bahdanau_step, input_feeding_step, conditional_step, bahdanau_gate_step, up_down_step]
+)
 def test_outputs_states_and_weights_are_those_of_the_equations(step):
     layer = make(step.__name__.removesuffix("_step"), **ALL)
     sequence, memory = data()
