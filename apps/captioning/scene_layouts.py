@@ -19,7 +19,7 @@ PICTURE_SIZE = 96
 _MARGIN = 1
 _FREE = PICTURE_SIZE - 2 * _MARGIN
 _OFF_LINE = 6  # most that a group is off the line that groups stand on
-_MOST_ANGLE = 10  # degrees; more, and a bear lies on its back
+_ANGLES = (-8, -4, 0, 4, 8)  # degrees; more, and a bear lies on its back. Few, so that turned pictures can be kept
 # Longer side of a thing by its size, in pixels. One thing alone has more room.
 _SIDES = {"small": (24, 27), None: (33, 38), "large": (44, 48)}
 _SIDES_ALONE = {"small": (24, 29), None: (36, 47), "large": (58, 74)}
@@ -130,7 +130,7 @@ def _place(
             round(left + (column + 0.5) * cell + random.uniform(-slack, slack)),
             round(top + (row + 0.5) * cell + random.uniform(-slack, slack)),
             round(own_side),
-            random.randint(-_MOST_ANGLE, _MOST_ANGLE),
+            random.choice(_ANGLES),
             random.random() < 0.5,
         )
 
