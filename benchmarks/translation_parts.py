@@ -14,9 +14,9 @@ from apps.translation.model import build_model
 from apps.translation.pairs import SentencePairs, Splits
 from apps.translation.preprocessing import Preprocessor
 from apps.translation.translate import BATCH, Translator
-from apps.translation.vocabulary import END_ID, START_ID
 from benchmarks.translation_multi30k import files_of
 from common.config import resolve_config
+from common.data.token_vocabulary import END_ID, START_ID
 from common.model_files import load_model
 from common.runs import open_run
 from common.training.optimizer import make_optimizer

@@ -1,9 +1,11 @@
-"""What the evaluations of the applications share: the examples of a split, what was evaluated, and texts shortened for a person."""
+"""What the evaluations of the applications share: the examples of a split, what was evaluated, and what a person is shown of it."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from common.errors import UserError
 
@@ -35,6 +37,26 @@ def require_evaluated(run: Run, split: str, path: Path) -> None:
     """Raises UserError unless `path` is there, a file that `evaluate` leaves in the run for a split."""
     if not path.exists():
         raise UserError(f"{path} does not exist; run evaluate --run {run.path} --split {split} first")
+
+
+def ranked(scores: np.ndarray, lengths: np.ndarray, count: int) -> dict[str, list[int]]:
+    """Which examples to show: `best`, `median` and `worst`, up to `count` of each, none twice.
+
+    Of equally good ones the longer is better, because it says more of the model.
+
+    Args:
+        scores: float [n], of each example, more is better.
+        lengths: int [n], of what was read or said.
+        count: how many of each.
+    """
+    order = np.lexsort((lengths, scores))[::-1].tolist()  # [n], best first
+    count = min(count, max(1, len(order) // 3))
+    middle = max(count, (len(order) - count) // 2)
+    return {
+        "best": order[:count],
+        "median": order[middle : middle + count][: max(0, len(order) - 2 * count)],
+        "worst": order[max(count, len(order) - count) :][::-1],
+    }
 
 
 def shortened(text: str, length: int) -> str:

@@ -170,6 +170,23 @@ def require_writable_directory(path: str | os.PathLike[str]) -> None:
         raise UserError(f"cannot write into the folder {path}; change its rights or choose another place")
 
 
+def require_png_path(path: str | os.PathLike[str], setting: str) -> None:
+    """Checks that a picture can be written to `path`, before the work for it begins.
+
+    Args:
+        path: The file that is to be written.
+        setting: Where the person named it, e.g. `"--attention"`.
+
+    Raises:
+        UserError: If it does not end in .png, is a folder, or its folder cannot be made or written to.
+    """
+    if Path(path).suffix.lower() != ".png":
+        raise UserError(f"{setting} is {os.fspath(path)!r}, but must be a file that ends in .png")
+    if Path(path).is_dir():
+        raise UserError(f"{setting} is {os.fspath(path)!r}, which is a folder; give a file")
+    require_writable_directory(Path(path).parent)
+
+
 def _takes_files(folder: Path) -> bool:
     """Whether a file can be made in a folder; in some, as in /proc, whatever their rights are, none can."""
     try:

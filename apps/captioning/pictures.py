@@ -6,7 +6,11 @@ read when it is needed: the pictures of a large set do not fit in memory.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+import functools
+import hashlib
+from collections.abc import Iterator, Sequence
+from concurrent import futures
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -14,6 +18,8 @@ from typing import Protocol
 import numpy as np
 
 from common.errors import UserError
+
+_READERS = 8  # files that are read at the same time, mostly waiting for the disk
 
 
 class Pictures(Protocol):
@@ -43,15 +49,29 @@ class PictureFiles:
         return len(self.paths)
 
     def __getitem__(self, index: int) -> bytes:
-        try:
+        with _readable(self.paths[index]):
             return self.paths[index].read_bytes()
-        except OSError as error:
-            raise UserError(
-                f"{self.paths[index]} cannot be read ({error.strerror}); put the picture back or give it rights"
-            ) from error
 
     def take(self, indices: np.ndarray) -> PictureFiles:
         return PictureFiles([self.paths[index] for index in indices])
+
+    def digests(self) -> list[bytes]:
+        """16 bytes for each picture, which two share only if their files have the same bytes; none is read whole."""
+        with futures.ThreadPoolExecutor(_READERS) as readers:
+            return list(readers.map(_file_digest, self.paths))
+
+
+def _file_digest(path: Path) -> bytes:
+    with _readable(path), path.open("rb") as stream:
+        return hashlib.file_digest(stream, functools.partial(hashlib.blake2b, digest_size=16)).digest()
+
+
+@contextlib.contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise UserError(f"{path} cannot be read ({error.strerror}); put the picture back or give it rights.") from error
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,9 +8,9 @@ import numpy as np
 import tensorflow as tf
 
 from apps.translation.pairs import SentencePairs
-from apps.translation.vocabulary import PAD_ID, START_ID
 from common.data.batch_plan import BatchPlan, PaddedSequences
-from common.data.text_datasets import as_dataset
+from common.data.text_datasets import map_texts
+from common.data.token_vocabulary import PAD_ID, START_ID
 
 
 def choose_shapes(source_lengths: np.ndarray, target_lengths: np.ndarray, count: int) -> list[tuple[int, int]]:
@@ -181,9 +181,4 @@ def make_evaluation_data(pairs: SentencePairs, preprocessor, batch_tokens: int) 
 
 def token_ids(pairs: SentencePairs, preprocessor) -> tuple[tf.RaggedTensor, tf.RaggedTensor]:
     """Tokens of both sides, `END_ID` behind them: two ragged int32 `[pairs, (time)]`."""
-
-    def of(texts, function):
-        parts = list(as_dataset(texts).map(function, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True))
-        return tf.concat(parts, axis=0) if parts else function(tf.constant([], tf.string))
-
-    return of(pairs.sources, preprocessor.source_ids), of(pairs.targets, preprocessor.target_ids)
+    return map_texts(pairs.sources, preprocessor.source_ids), map_texts(pairs.targets, preprocessor.target_ids)

@@ -15,7 +15,7 @@ from apps.translation.config import Config
 from apps.translation.model import build_model
 from apps.translation.pairs import Splits
 from apps.translation.preprocessing import Preprocessor
-from apps.translation.vocabulary import PAD_ID
+from common.data.token_vocabulary import PAD_ID
 from common.training.diagnose import beside_simple_rnn, fresh_readout
 from common.training.seeds import set_seeds
 

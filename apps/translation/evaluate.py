@@ -26,7 +26,7 @@ from apps.translation.scores import (
 from apps.translation.translate import attention_of, teacher_forced, translate
 from common.console import get_console
 from common.errors import UserError
-from common.evaluation import shortened, split_examples
+from common.evaluation import ranked, shortened, split_examples
 from common.files import atomic_write, to_json, write_json
 from common.runs import Run
 
@@ -133,26 +133,6 @@ def evaluate(
     return result
 
 
-def ranked(chrf: np.ndarray, lengths: np.ndarray, count: int = SHOWN) -> dict[str, list[int]]:
-    """Which sentences to show: `best`, `median` and `worst`, up to `count` of each, none twice.
-
-    Of equally good ones the longer is better, because it says more of the model.
-
-    Args:
-        chrf: float [n], of each sentence.
-        lengths: int [n], of the sources.
-        count: how many of each.
-    """
-    order = np.lexsort((lengths, chrf))[::-1].tolist()  # [n], best first
-    count = min(count, max(1, len(order) // 3))
-    middle = max(count, (len(order) - count) // 2)
-    return {
-        "best": order[:count],
-        "median": order[middle : middle + count][: max(0, len(order) - 2 * count)],
-        "worst": order[max(count, len(order) - count) :][::-1],
-    }
-
-
 def _source_lengths(pairs: SentencePairs, tokenized: bool) -> tuple[str, np.ndarray]:
     """Returns the unit, and int64 [n]. Characters, because not every language parts its words."""
     if tokenized:
@@ -203,7 +183,7 @@ def _show(result: dict[str, Any], rows: list[dict[str, Any]], lengths: np.ndarra
         for system in ("model", *result["baselines"])
     }
     console.metrics(columns.pop("model"), columns)
-    chosen = ranked(np.array([row["chrf"] for row in rows]), lengths)
+    chosen = ranked(np.array([row["chrf"] for row in rows]), lengths, SHOWN)
     for kind, indices in chosen.items():
         if indices:
             console.heading(f"{kind.capitalize()} translation{'s' if len(indices) > 1 else ''}, with chrf")

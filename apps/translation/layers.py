@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from apps.translation.vocabulary import PAD_ID
+from common.data.token_vocabulary import PAD_ID
 from common.layers import random_uniform
 
 

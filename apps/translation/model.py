@@ -10,7 +10,7 @@ import keras
 from apps.translation.config import Config
 from apps.translation.layers import ScheduledSampling
 from apps.translation.preprocessing import Preprocessor
-from apps.translation.vocabulary import PAD_ID
+from common.data.token_vocabulary import PAD_ID
 from common.layers import (
     AdditiveAttention,
     AttentionCell,

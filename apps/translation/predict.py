@@ -49,12 +49,14 @@ def predict(model_dir: str, arguments: Sequence[str], flags: Mapping[str, Any]) 
     """
     from common.console import Console
     from common.data.given_texts import given_texts
-    from common.files import to_json
+    from common.files import require_png_path, to_json
     from common.saved_model import load
 
     texts = given_texts(arguments, flags["input"], flags["column"])
     if flags["attention"] is not None:
-        _check_picture(flags["attention"], texts)
+        if len(texts) != 1:
+            raise UserError(f"--attention draws one sentence, but {len(texts)} were given; give one")
+        require_png_path(flags["attention"], "--attention")
     model = load(model_dir, "translation")
     # Not on stdout, where line n belongs to sentence n.
     notes = Console(stream=sys.stderr)
@@ -122,20 +124,6 @@ def answers(
                 pairs = zip(plain(found["translations"][row]), plain(found["scores"][row]))
                 answer["translations"] = [{"translation": one, "score": score} for one, score in pairs][:n_best]
             yield answer
-
-
-def _check_picture(path: str, texts: Sequence[str]) -> None:
-    from pathlib import Path
-
-    from common.files import require_writable_directory
-
-    if len(texts) != 1:
-        raise UserError(f"--attention draws one sentence, but {len(texts)} were given; give one")
-    if Path(path).suffix.lower() != ".png":
-        raise UserError(f"--attention is {path!r}, but must be a file that ends in .png")
-    if Path(path).is_dir():
-        raise UserError(f"--attention is {path!r}, which is a folder; give a file")
-    require_writable_directory(Path(path).parent)
 
 
 def _draw_attention(model: Any, text: str, path: str) -> None:

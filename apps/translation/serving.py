@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from apps.translation.config import WIDEST_BEAM
 from apps.translation.translate import Translator
-from apps.translation.vocabulary import PAD_ID
+from common.data.token_vocabulary import PAD_ID
 from common.text_questions import text_questions
 
 # Sentences that an export is tried with, the first one short: long, empty, not ASCII.

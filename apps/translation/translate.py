@@ -13,7 +13,7 @@ from keras import ops
 from apps.translation.batches import make_evaluation_data
 from apps.translation.pairs import SentencePairs
 from apps.translation.steps import StepwiseDecoder
-from apps.translation.vocabulary import END_ID, PAD_ID, START_ID, UNKNOWN_ID
+from common.data.token_vocabulary import END_ID, PAD_ID, START_ID, UNKNOWN_ID
 from common.decoding import Beams, Decoded, beam_search, coverage_penalty, greedy, repeat_rows
 from common.layers import AttentionRNN
 from common.training.token_losses import SmoothedCrossEntropy, token_metrics

@@ -13,7 +13,7 @@ import gzip
 import json
 import sys
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -197,10 +197,24 @@ def _records(
     """The values of `keys` in every record, each with the number of the line on which the record begins."""
     if suffix == ".jsonl":
         return _json_records(lines, keys, origin, hints)
-    return _table_records(lines, _TABLES[suffix], keys, origin, hints)
+    return table_records(lines, _TABLES[suffix], keys, origin, hints)
 
 
-def _table_records(lines, delimiter, keys, origin, hints) -> Iterator[tuple[int, list[str]]]:
+def table_records(
+    lines: Iterator[str], delimiter: str, keys: Sequence[str | None], origin: str, hints: Mapping[str | None, str]
+) -> Iterator[tuple[int, list[str]]]:
+    """The fields of some columns in each row of CSV, with the number of the line on which the row begins.
+
+    Args:
+        lines: with their ends, the first one with the names of the columns.
+        delimiter: between the columns.
+        keys: names of the columns; None for the only one, or the one named "text".
+        origin: what to call the file for people.
+        hints: for each of `keys` the option that names another.
+
+    Raises:
+        UserError: no such column, a row with too few or too many fields, a quote that is never closed.
+    """
     rows = _table_rows(lines, delimiter, origin)
     first = next(rows, None)
     if first is None:

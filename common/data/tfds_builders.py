@@ -143,13 +143,20 @@ def read_examples(
         for example in tfds.as_numpy(dataset):
             yield {name: example[name] for name in builder.info.features if name in example}
     except (OSError, tf.errors.OpError) as error:
-        raise UserError(_unreadable(builder, origin, error)) from error
+        raise UserError(unreadable(builder, origin, error)) from error
     finally:
         absl.logging.set_verbosity(verbosity)
 
 
-def prepare(builder: tfds.core.DatasetBuilder, origin: str, quiet: bool) -> None:
+def prepare(builder: tfds.core.DatasetBuilder, origin: str, quiet: bool, file_format: str | None = None) -> None:
     """Downloads and prepares the data of a builder unless that was done before.
+
+    Args:
+        builder: made with an explicit `data_dir`.
+        origin: what to call the data for people.
+        quiet: no progress bars and messages of TFDS; for data that download nothing.
+        file_format: such as "array_record", of which single examples can be read; None for that of TFDS. Data that were
+            prepared before keep theirs.
 
     Raises:
         UserError: that is not possible here; the sentence says why.
@@ -170,7 +177,7 @@ def prepare(builder: tfds.core.DatasetBuilder, origin: str, quiet: bool) -> None
     try:
         # stdout belongs to results, and TFDS prints there what it is about to download.
         with contextlib.redirect_stdout(io.StringIO() if quiet else sys.stderr):
-            builder.download_and_prepare(download_config=config)
+            builder.download_and_prepare(download_config=config, file_format=file_format)
     except _PREPARATION_ERRORS as error:
         if _is_prepared(folder):  # another process was faster, and its folder stands where ours should go
             builder.info.read_from_directory(str(folder))
@@ -275,7 +282,7 @@ def read_features(
                     values = [value.decode("utf-8", "replace") for value in values]
                 column.extend(values)
     except (OSError, tf.errors.OpError) as error:
-        raise UserError(_unreadable(builder, origin, error)) from error
+        raise UserError(unreadable(builder, origin, error)) from error
     return columns
 
 
@@ -283,7 +290,8 @@ def _are_plain(features: Mapping[str, tfds.features.FeatureConnector]) -> bool:
     return all(isinstance(feature, tfds.features.Tensor) and feature.shape == () for feature in features.values())
 
 
-def _unreadable(builder: tfds.core.DatasetBuilder, origin: str, error: Exception) -> str:
+def unreadable(builder: tfds.core.DatasetBuilder, origin: str, error: Exception) -> str:
+    """The sentence for prepared data that cannot be read."""
     return (
         f"The prepared data of {origin} in {builder.data_dir} cannot be read ({_first_line(error)}); "
         "delete this folder and run again."

@@ -18,6 +18,7 @@ from common.files import (
     atomic_path,
     atomic_write,
     is_temporary,
+    require_png_path,
     to_json,
     write_json,
 )
@@ -205,3 +206,24 @@ def test_json_is_strict(tmp_path):
     assert to_json(value) == '{"a": 0.5, "b": [null, 3, null], "c": [1.0, 1.0], "4": "ä"}'
     write_json(tmp_path / "a.json", {"path": tmp_path})
     assert str(tmp_path) in (tmp_path / "a.json").read_text()
+
+
+def test_a_picture_can_be_written_where_it_is_asked_for(tmp_path):
+    require_png_path(tmp_path / "new" / "a.PNG", "--picture")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("a.jpg", r"--picture is '\S*a\.jpg', but must be a file that ends in \.png"),
+        ("png", "but must be a file that ends in .png"),
+        ("folder.png", r"--picture is '\S*folder\.png', which is a folder; give a file"),
+        ("file.txt/a.png", "cannot make the folder .*file.txt"),
+    ],
+)
+def test_a_place_where_no_picture_can_be_written_is_named(tmp_path, name, message):
+    (tmp_path / "folder.png").mkdir()
+    (tmp_path / "file.txt").touch()
+    with pytest.raises(UserError, match=message):
+        require_png_path(tmp_path / name, "--picture")

@@ -8,7 +8,7 @@ from apps.translation.config import Config
 from apps.translation.model import build_model
 from apps.translation.pairs import SentencePairs
 from apps.translation.preprocessing import Preprocessor
-from apps.translation.vocabulary import START_ID
+from common.data.token_vocabulary import START_ID
 
 DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 ZIFFERN = ("null", "eins", "zwei", "drei", "vier", "fünf", "sechs", "sieben", "acht", "neun")

@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 from apps.translation.batches import PairBatches, choose_shapes, make_evaluation_data, make_training_data, token_ids
-from apps.translation.vocabulary import END_ID, PAD_ID, START_ID
+from common.data.token_vocabulary import END_ID, PAD_ID, START_ID
 from tests.apps.translation.small_model import make_config, make_pairs, make_preprocessor
 
 COUNT = 300

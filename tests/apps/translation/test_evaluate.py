@@ -10,7 +10,7 @@ import pytest
 from apps.translation import baselines, report
 from apps.translation import evaluate as evaluation
 from apps.translation.config import Config
-from apps.translation.evaluate import evaluate, ranked
+from apps.translation.evaluate import evaluate
 from apps.translation.pairs import SentencePairs, Splits
 from apps.translation.scores import translation_metrics
 from common.console import Console, use_console
@@ -196,18 +196,3 @@ def test_a_user_mistake_is_one_sentence(setting, monkeypatch, change, message):
     with pytest.raises(UserError, match=message):
         evaluate(**setting.arguments() | change)
     assert not setting.run.metrics_path("test").exists()
-
-
-@pytest.mark.parametrize(
-    ("sentences", "kinds"), [(1, (1, 0, 0)), (2, (1, 0, 1)), (3, (1, 1, 1)), (5, (1, 1, 1)), (9, (2, 2, 2))]
-)
-def test_no_example_is_shown_twice(sentences, kinds):
-    chosen = ranked(np.arange(sentences, dtype=float), np.ones(sentences, int))
-    assert tuple(len(chosen[kind]) for kind in ("best", "median", "worst")) == kinds
-    shown = [index for indices in chosen.values() for index in indices]
-    assert len(set(shown)) == len(shown) and chosen["best"][0] == sentences - 1
-    assert sentences == 1 or chosen["worst"][0] == 0
-
-
-def test_of_equally_good_translations_the_longest_is_shown():
-    assert ranked(np.array([100.0, 100, 100, 0]), np.array([3, 9, 5, 4]))["best"] == [1]

@@ -8,7 +8,7 @@ import tensorflow as tf
 from apps.translation.batches import make_training_data
 from apps.translation.layers import ScheduledSampling
 from apps.translation.model import build_model
-from apps.translation.vocabulary import PAD_ID, START_ID
+from common.data.token_vocabulary import PAD_ID, START_ID
 from common.training.token_losses import SmoothedCrossEntropy
 from tests.apps.translation.small_model import make_config, make_pairs, make_preprocessor
 

@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from apps.translation.pairs import SentencePairs
 from apps.translation.preprocessing import Preprocessor
-from apps.translation.vocabulary import END_ID, PAD_ID, START_ID, UNKNOWN_ID
+from common.data.token_vocabulary import END_ID, PAD_ID, START_ID, UNKNOWN_ID
 from common.errors import UserError
 from tests import command_line
 from tests.apps.translation.small_model import make_config, make_pairs, make_preprocessor

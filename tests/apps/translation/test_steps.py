@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from apps.translation.steps import StepwiseDecoder
-from apps.translation.vocabulary import PAD_ID, START_ID
+from common.data.token_vocabulary import PAD_ID, START_ID
 from common.layers.by_name import LAYERS
 from tests.apps.translation.small_model import SENTENCES, make_config, make_network, make_preprocessor
 

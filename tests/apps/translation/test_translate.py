@@ -9,7 +9,7 @@ import tensorflow as tf
 from scipy.special import log_softmax
 
 from apps.translation.translate import Translator, attention_of, teacher_forced, translate
-from apps.translation.vocabulary import END_ID, PAD_ID, START_ID, UNKNOWN_ID
+from common.data.token_vocabulary import END_ID, PAD_ID, START_ID, UNKNOWN_ID
 from tests.apps.translation.small_model import (
     SENTENCES,
     forced,

@@ -1,0 +1,291 @@
+"""Reads pictures with captions out of TensorFlow Datasets: a set of the catalogue, or the bundled scenes.
+
+Stands at the start of the flow of data, above `common.data.tfds_builders`, for `--data.source tfds` and `bundled`. The sets
+are prepared as ArrayRecord, from which one example can be read without those before it: the captions are read once, the
+pictures when they are needed, so they are never all in memory.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import tensorflow as tf
+import tensorflow_datasets as tfds
+
+from apps.captioning.pictures import CaptionedPictures
+from common.data.text_files import shown_names
+from common.data.tfds_builders import feature_kind, find_splits, open_builder, prepare, unreadable
+from common.errors import UserError
+
+COMPOSITIONS = "compositions"
+IMAGE_SETTING, CAPTION_SETTING = "--data.image_key", "--data.caption_key"
+_RANDOM_ACCESS = tfds.core.FileFormat.ARRAY_RECORD
+# Of Karpathy's division of COCO: what its published training sets have beside "train".
+_REST_OF_TRAIN = "restval"
+# Features that identify a picture in all splits of a set. Not "id", which in some counts from 0 in each.
+_NAME_KEYS = ("image/filename", "image/id", "image_id")
+
+
+@dataclass(frozen=True, eq=False)
+class CataloguePictures:
+    """What a set offers.
+
+    Attributes:
+        parts: "train", and "validation", "test" and "compositions" where the set has them with captions.
+        cache: the folder of the prepared data.
+        notes: sentences for the console.
+    """
+
+    parts: Mapping[str, CaptionedPictures]
+    cache: str
+    notes: tuple[str, ...] = ()
+
+
+class PictureRecords:
+    """The pictures of a split, each read from its record.
+
+    Args:
+        records: serialized `tf.train.Example`s by number, as `builder.as_data_source` gives them undecoded; may be read from
+            several threads.
+        key: name of the picture in them.
+        indices: int `[pictures]`, numbers of the records.
+        unreadable: the sentence for a record that cannot be read, a function of the error.
+    """
+
+    def __init__(self, records: Sequence[bytes], key: str, indices: np.ndarray, unreadable=str):
+        self._records, self._key, self._unreadable = records, key, unreadable
+        self.indices = np.asarray(indices, np.int64)
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def __getitem__(self, index: int) -> bytes:
+        try:
+            record = self._records[int(self.indices[index])]
+        except (OSError, RuntimeError) as error:
+            raise UserError(self._unreadable(error)) from error
+        return _values(record, self._key)[0]
+
+    def take(self, indices: np.ndarray) -> PictureRecords:
+        return PictureRecords(self._records, self._key, self.indices[indices], self._unreadable)
+
+
+def load_catalogue_pictures(
+    name: str, data_dir: str, image_key: str, caption_key: str, max_unusable_fraction: float
+) -> CataloguePictures:
+    """Loads a set of the TensorFlow Datasets catalogue, downloading and preparing it the first time.
+
+    Args:
+        name: such as "coco_captions".
+        data_dir: folder for downloads and prepared data; made if needed.
+        image_key: the feature that is the picture; a slash leads into a feature.
+        caption_key: the feature that is the caption, or the captions, of a picture.
+        max_unusable_fraction: share of the pictures of a split that may be without a caption.
+
+    Raises:
+        UserError: the set, its configuration or a feature does not exist, it cannot be downloaded or prepared here, or too many
+            pictures have no caption.
+    """
+    builder = open_builder(name, data_dir)
+    return load_builder_pictures(
+        builder, image_key, caption_key, origin=f"{name} (tfds)", max_unusable_fraction=max_unusable_fraction
+    )
+
+
+def load_builder_pictures(
+    builder: tfds.core.DatasetBuilder,
+    image_key: str,
+    caption_key: str,
+    *,
+    origin: str,
+    meaning_key: str | None = None,
+    max_unusable_fraction: float = 0.0,
+    quiet: bool = False,
+) -> CataloguePictures:
+    """Prepares the data of a builder unless that was done before, and reads their captions.
+
+    Args:
+        builder: made with an explicit `data_dir`.
+        image_key: as for `load_catalogue_pictures`.
+        caption_key: likewise.
+        origin: what to call the data for people; the name of the split is added.
+        meaning_key: the feature that says what a picture shows; None if the set has none.
+        max_unusable_fraction: as for `load_catalogue_pictures`.
+        quiet: no progress bars and messages of TFDS; for data that download nothing.
+
+    Returns:
+        The parts with captions. The split "compositions", where there is one, is a part of its own, and "restval" of COCO
+        belongs to training, as everybody has it who publishes results.
+
+    Raises:
+        UserError: as for `load_catalogue_pictures`.
+    """
+    features = builder.info.features or {}
+    _check_picture(features, image_key, origin)
+    _check_captions(features, caption_key, origin)
+    name_key = next((key for key in _NAME_KEYS if key in features), None)
+    _check_reader(origin)
+    prepare(builder, origin, quiet, _RANDOM_ACCESS.value)
+    if _RANDOM_ACCESS not in builder.info.available_file_formats():
+        raise UserError(
+            f"{origin} is prepared in {builder.data_dir} as {builder.info.file_format.value}, from which single pictures "
+            "cannot be read; choose another folder with --data.cache_dir, or delete this one and run again."
+        )
+    parts, notes = {}, []
+    for part, split in _splits(builder, origin).items():
+        title = f"{origin}, {split}"
+        records = builder.as_data_source(
+            split, deserialize_method=tfds.decode.DeserializeMethod.RAW_BYTES, file_format=_RANDOM_ACCESS
+        )
+        captions, identities, meanings = _read_columns(builder, records, (caption_key, name_key, meaning_key), origin)
+        usable = np.array([bool(each) for each in captions])  # [pictures]
+        names = [f"{split}/{number}" if identity is None else identity for number, identity in enumerate(identities)]
+        if not usable.any():
+            notes.append(f"{title} has no captions, so it counts as missing.")
+            continue
+        _tell_uncaptioned(names, usable, title, max_unusable_fraction, notes)
+        indices = np.flatnonzero(usable)
+        parts[part] = CaptionedPictures.from_lists(
+            PictureRecords(records, image_key, indices, lambda error: unreadable(builder, origin, error)),
+            [captions[index] for index in indices],
+            [names[index] for index in indices],
+            title,
+            None if meaning_key is None else [meanings[index] for index in indices],
+        )
+    if "train" not in parts:
+        raise UserError(f"{origin} has no captions in {caption_key!r} to train on; name others with {CAPTION_SETTING}.")
+    return CataloguePictures(parts, str(builder.data_dir), tuple(notes))
+
+
+def _splits(builder: tfds.core.DatasetBuilder, origin: str) -> dict[str, str]:
+    """The split, or splits joined by "+", of each part; none is empty."""
+    splits = find_splits(builder, origin)
+    available = builder.info.splits
+    if _REST_OF_TRAIN in available:
+        splits["train"] += f"+{_REST_OF_TRAIN}"
+    if COMPOSITIONS in available:
+        splits[COMPOSITIONS] = COMPOSITIONS
+    if not available[splits["train"]].num_examples:
+        raise UserError(f"{origin}, {splits['train']} has no pictures; choose another set.")
+    return {part: split for part, split in splits.items() if available[split].num_examples}
+
+
+def _read_columns(
+    builder: tfds.core.DatasetBuilder, records: Sequence[bytes], keys: tuple[str | None, ...], origin: str
+) -> list[list]:
+    """Captions (tuple of str), names and meanings (str) of all records; None where a key is."""
+    columns = [[] for _ in keys]
+    captions, *others = columns
+    for record in _all_records(builder, records, origin):
+        captions.append(tuple(text for text in _texts(record, keys[0]) if text.strip()))
+        for key, column in zip(keys[1:], others, strict=True):
+            column.append(None if key is None else next(iter(_texts(record, key)), ""))
+    return columns
+
+
+def _all_records(builder, records, origin) -> Iterator[tf.train.Example]:
+    try:
+        for number in range(len(records)):
+            yield tf.train.Example.FromString(records[number])
+    except (OSError, RuntimeError) as error:
+        raise UserError(unreadable(builder, origin, error)) from error
+
+
+def _texts(example: tf.train.Example, key: str) -> list[str]:
+    """The values of a feature as TFDS stores it: those inside another under "outer/inner", sequences flat."""
+    feature = example.features.feature[key]
+    if feature.HasField("int64_list"):
+        return [str(value) for value in feature.int64_list.value]
+    return [value.decode("utf-8", "replace") for value in feature.bytes_list.value]
+
+
+def _values(record: bytes, key: str) -> Sequence[bytes]:
+    return tf.train.Example.FromString(record).features.feature[key].bytes_list.value
+
+
+def _check_picture(features: Mapping, key: str, origin: str) -> None:
+    *outer, feature = _way(features, key, origin, IMAGE_SETTING)
+    is_picture = isinstance(feature, tfds.features.Image) and np.issubdtype(feature.np_dtype, np.unsignedinteger)
+    if not is_picture or any(isinstance(each, tfds.features.Sequence) for each in outer):
+        raise UserError(
+            f"The feature {key!r} of {origin} is {_kind(outer, feature)}, not one picture; choose among {_paths(features)} with "
+            f"{IMAGE_SETTING}."
+        )
+
+
+def _check_captions(features: Mapping, key: str, origin: str) -> None:
+    *outer, feature = _way(features, key, origin, CAPTION_SETTING)
+    if isinstance(feature, tfds.features.Sequence):
+        outer, feature = [*outer, feature], feature.feature
+    is_text = isinstance(feature, tfds.features.Tensor) and feature.shape == ()
+    is_text = is_text and feature.np_dtype in (np.str_, np.object_)
+    if not is_text or sum(isinstance(each, tfds.features.Sequence) for each in outer) > 1:
+        raise UserError(
+            f"The feature {key!r} of {origin} is {_kind(outer, feature)}, neither a text nor a sequence of texts; choose among "
+            f"{_paths(features)} with {CAPTION_SETTING}."
+        )
+
+
+def _way(features: Mapping, key: str, origin: str, setting: str) -> list[tfds.features.FeatureConnector]:
+    """The features on the way to `key`, that which it names at the end.
+
+    Names may have slashes of their own, such as "image/id".
+    """
+    way, rest, place = [], key, features
+    while rest:
+        fitting = [name for name in place if f"{rest}/".startswith(f"{name}/")]
+        if not fitting:
+            raise UserError(
+                f"{origin} has no feature {key!r}, only {_paths(features)}; name the right one with {setting}."
+            )
+        name = max(fitting, key=len)
+        way.append(place[name])
+        place, rest = _inside(place[name]), rest[len(name) + 1 :]
+    return way
+
+
+def _inside(feature: tfds.features.FeatureConnector) -> Mapping:
+    """The features inside one, or inside the elements of a sequence."""
+    if isinstance(feature, tfds.features.Sequence):
+        feature = feature.feature
+    return feature if isinstance(feature, tfds.features.FeaturesDict) else {}
+
+
+def _paths(features: Mapping) -> str:
+    def leaves(place, prefix):
+        for name, feature in place.items():
+            inside = _inside(feature)
+            yield from leaves(inside, f"{prefix}{name}/") if inside else [f"{prefix}{name}"]
+
+    return shown_names(list(leaves(features, "")))
+
+
+def _kind(outer: Sequence, feature: tfds.features.FeatureConnector) -> str:
+    depth = sum(isinstance(each, tfds.features.Sequence) for each in outer)
+    return "Sequence of " * depth + feature_kind(feature)
+
+
+def _check_reader(origin: str) -> None:
+    try:
+        importlib.import_module("array_record.python.array_record_data_source")
+    except ImportError as error:
+        raise UserError(
+            f"{origin} is read with the package array_record, which is not installed or does not work here ({error}); install "
+            "it with pip install array_record, or use --data.source files, which does without."
+        ) from error
+
+
+def _tell_uncaptioned(names: list[str], usable: np.ndarray, origin: str, most: float, notes: list[str]) -> None:
+    count = len(usable) - int(usable.sum())
+    if not count:
+        return
+    sentence = f"{count:,} of {len(usable):,} pictures of {origin} have no caption (the first: {names[int(np.argmin(usable))]})"
+    if count > most * len(usable):
+        raise UserError(
+            f"{sentence}, which is more than data.max_unusable_fraction, {most:g}, allows; name other captions with "
+            f"{CAPTION_SETTING}, or allow more."
+        )
+    notes.append(f"{sentence}; left out.")
