@@ -7,9 +7,10 @@ pictures when they are needed, so they are never all in memory.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import importlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,6 +23,7 @@ from common.data.text_files import shown_names
 from common.data.tfds_builders import feature_kind, find_splits, open_builder, prepare, unreadable
 from common.errors import UserError
 
+_READ_BATCH = 256  # records at once where the captions are read: 40 MB of COCO, and a fifth of the time of one by one
 COMPOSITIONS = "compositions"
 IMAGE_SETTING, CAPTION_SETTING = "--data.image_key", "--data.caption_key"
 _RANDOM_ACCESS = tfds.core.FileFormat.ARRAY_RECORD
@@ -68,7 +70,8 @@ class PictureRecords:
 
     def __getitem__(self, index: int) -> bytes:
         number = int(self.indices[index])
-        example = _example(self._records, number, self._key, self._unreadable)
+        with _explained(self._unreadable):
+            example = _example(self._records[number], self._key)
         return example.features.feature[self._key].bytes_list.value[0]
 
     def take(self, indices: np.ndarray) -> PictureRecords:
@@ -184,25 +187,31 @@ def _read_columns(
 ) -> list[list]:
     """Captions (tuple of str), names and meanings (str) of all records; None where a key is."""
     columns = captions, *others = [], [], []
-    for number in range(len(records)):
-        example = _example(records, number, image_key, unreadable)
-        captions.append(tuple(text for text in _texts(example, keys[0]) if text.strip()))
-        for key, column in zip(keys[1:], others, strict=True):
-            column.append(None if key is None else next(iter(_texts(example, key)), ""))
+    for start in range(0, len(records), _READ_BATCH):
+        with _explained(unreadable):
+            numbers = list(range(start, min(start + _READ_BATCH, len(records))))
+            examples = [_example(record, image_key) for record in records.__getitems__(numbers)]
+        for example in examples:
+            captions.append(tuple(text for text in _texts(example, keys[0]) if text.strip()))
+            for key, column in zip(keys[1:], others, strict=True):
+                column.append(None if key is None else next(iter(_texts(example, key)), ""))
     return columns
 
 
-def _example(
-    records: Sequence[bytes], number: int, image_key: str, unreadable: Callable[[Exception], str]
-) -> tf.train.Example:
-    try:
-        example = tf.train.Example.FromString(records[number])
-    except (OSError, RuntimeError, ValueError, DecodeError) as error:
-        raise UserError(unreadable(error)) from error
+def _example(record: bytes, image_key: str) -> tf.train.Example:
+    example = tf.train.Example.FromString(record)
     # Of a file that is cut off, records come back empty.
     if not example.features.feature[image_key].bytes_list.value:
-        raise UserError(unreadable(ValueError(f"record {number} has no {image_key!r}")))
+        raise ValueError(f"a record has no {image_key!r}")
     return example
+
+
+@contextlib.contextmanager
+def _explained(unreadable: Callable[[Exception], str]) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, RuntimeError, ValueError, LookupError, DecodeError) as error:
+        raise UserError(unreadable(error)) from error
 
 
 def _texts(example: tf.train.Example, key: str) -> list[str]:
