@@ -5,7 +5,6 @@ import json
 import random
 import socket
 import sys
-import types
 from concurrent import futures
 
 import numpy as np
@@ -13,6 +12,7 @@ import pytest
 import tensorflow_datasets as tfds
 from PIL import Image
 
+from apps.captioning import dataset
 from apps.captioning.catalogue_pictures import PictureRecords
 from apps.captioning.config import PRESETS, Config
 from apps.captioning.data import load_splits
@@ -302,19 +302,6 @@ class TinySilence(_Scenes):
         return {"captions": []}
 
 
-class EmojiScenes(_Scenes):
-    """In the form of the bundled scenes."""
-
-    BUILDER_CONFIGS = [tfds.core.BuilderConfig(name="de")]
-    SPLITS = {"train": range(30), "validation": range(30, 34), "test": range(34, 38), "compositions": range(38, 43)}
-
-    def _more(self):
-        return {"captions": tfds.features.Sequence(tfds.features.Text()), "scene": tfds.features.Text()}
-
-    def _example(self, number):
-        return {"captions": [f"Bild {number}", f"die {number}"], "scene": f'{{"number": {number}}}'}
-
-
 @pytest.fixture(autouse=True)
 def no_network(monkeypatch):
     def refuse(*arguments):
@@ -439,17 +426,28 @@ def test_without_array_record(from_catalogue, monkeypatch):
 # The bundled scenes
 
 
-def test_the_scenes_have_their_own_splits_and_meanings(data_dir, monkeypatch):
-    module = types.ModuleType("apps.captioning.dataset")
-    module.EmojiScenes = EmojiScenes
-    monkeypatch.setitem(sys.modules, "apps.captioning.dataset", module)
-    splits = load(language="de", cache_dir=data_dir)
+def test_the_scenes_have_their_own_splits_and_meanings(tmp_path, monkeypatch):
+    counts = {"train": 30, "validation": 4, "test": 4, "compositions": 5}
+    monkeypatch.setattr(dataset, "COUNTS", counts)
+    splits = load(language="de", cache_dir=str(tmp_path))
     assert lengths(splits) == [30, 4, 4] and len(splits.compositions) == 5 and splits.notes == ()
     assert splits.train.origin == "emoji scenes de (bundled), train" and splits.language == "de"
-    for part in (splits.train, splits.compositions):
-        for index in range(len(part)):
-            number = json.loads(part.meanings[index])["number"]
-            assert part.captions[index] == (f"Bild {number}", f"die {number}")
-            assert part.pictures[index] == picture(number)
-    few = load(language="de", cache_dir=data_dir, limit=3)
+    assert splits.cache == str(tmp_path / "emoji_scenes" / "de" / "1.0.0")
+    # The same as TFDS reads it, where a picture is decoded, and in another order.
+    builder = dataset.EmojiScenes(config="de", data_dir=str(tmp_path))
+    for name in counts:
+        part = getattr(splits, name)
+        found = {
+            (part.meanings[index], part.captions[index], Image.open(io.BytesIO(part.pictures[index])).tobytes())
+            for index in range(len(part))
+        }
+        assert found == {
+            (
+                example["scene"].decode(),
+                tuple(caption.decode() for caption in example["captions"]),
+                Image.open(io.BytesIO(example["image"])).tobytes(),
+            )
+            for example in tfds.as_numpy(builder.as_dataset(split=name, decoders={"image": tfds.decode.SkipDecoding()}))
+        }
+    few = load(language="de", cache_dir=str(tmp_path), limit=3)
     assert lengths(few) == [3, 3, 3] and len(few.compositions) == 3 and few.available == (30, 4, 4)
