@@ -21,6 +21,7 @@ from common.errors import UserError
 PICTURE_ENDINGS = (".jpg", ".jpeg", ".png", ".gif", ".webp", ".bmp")
 _COLUMNS = ("image", "caption")
 _SEPARATORS = (",", ";", "\t")
+_LONGEST_HEADER = 10_000  # characters; JSON is often a single line of a hundred million
 _TOKEN_LINE = re.compile(r"(?P<name>[^\t]+)#\d+\t(?P<caption>.*)", re.DOTALL)
 _FORMS = (
     "CSV whose first line names the columns image and caption, the token file of Flickr8k (name.jpg#0, a tab, the caption) "
@@ -92,7 +93,7 @@ def read_captions_or_names(path: str) -> CaptionTable | PictureNames:
                 break
         first = beginning[-1].strip() if beginning else ""
         lines = itertools.chain(beginning, lines)
-        separator = _separator_of(first)
+        separator = _separator_of(first[:_LONGEST_HEADER])
         if not first:
             raise UserError(f"{path} is empty; expected {_FORMS}.")
         if first.startswith(("{", "[")):

@@ -66,6 +66,13 @@ def test_coco_with_pictures_without_captions_and_captions_without_pictures(tmp_p
     assert table.without_name == ("image_id 3, annotations[1]",)
 
 
+def test_a_long_first_line(tmp_path):
+    captions = [(1, f"caption {n}") for n in range(10_000)]
+    assert len(read_captions(written(tmp_path / "a.json", coco([(1, "a.jpg")], captions))).captions["a.jpg"]) == 10_000
+    with pytest.raises(UserError, match="line 1: these are no captions: 'xxx"):
+        read_captions(written(tmp_path / "a.txt", "x" * 1_000_000))
+
+
 def test_a_list_of_names(tmp_path):
     path = written(tmp_path / "Flickr_8k.devImages.txt", "\ufeff\r\na.jpg\r\n./b.jpg\r\n\r\na.jpg\r\n")
     assert read_captions_or_names(path) == PictureNames(path, {"a.jpg": "line 2", "b.jpg": "line 3"})
