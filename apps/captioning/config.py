@@ -220,8 +220,15 @@ class ModelConfig(ConfigModel):
 
 
 class CaptioningTrainConfig(TrainConfig):
-    """Optimisation, stopping and checkpoints; a batch is counted in pictures, each with one of its captions."""
+    """Optimisation, stopping and checkpoints; a batch is counted in pictures."""
 
+    captions_per_picture: int = option(
+        5,
+        "captions of a picture that are read in one step; several share the work of an encoder that is trained",
+        unit="captions",
+        ge=1,
+        le=64,
+    )
     label_smoothing: float = option(
         0.1, "share of the probability that is asked for all tokens alike", unit="fraction", ge=0, lt=1
     )
@@ -274,7 +281,13 @@ PRESETS: dict[str, dict[str, Any]] = {
             "feature_dropout": 0.3,
             "output_dropout": 0.5,
         },
-        "train": {"epochs": 20, "batch_size": 64, "learning_rate": 1e-3, "weight_average": 0.999},
+        "train": {
+            "epochs": 20,
+            "batch_size": 64,
+            "captions_per_picture": 1,
+            "learning_rate": 1e-3,
+            "weight_average": 0.999,
+        },
     },
     # One batch without regularisation: the loss must go towards zero, or the model has a bug.
     "overfit": {

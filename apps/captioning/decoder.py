@@ -1,0 +1,192 @@
+"""What turns the features of a picture into words, for training on whole captions and for one word at a time."""
+
+import keras
+from keras import ops
+
+from common.decoding import repeat_rows
+from common.layers import AdditiveAttention, AttentionCell, AttentionRNN, Dropout, StateBridge
+from common.layers.by_name import LAYERS
+
+FORMS = {"show_attend_tell": "bahdanau", "up_down": "up_down"}  # of the settings, of `AttentionCell`
+
+
+@keras.saving.register_keras_serializable(package="unroll")
+class CaptionDecoder(keras.layers.Layer):
+    """Says captions of a picture, word by word, and looks at the picture for each word.
+
+    features of the places -> vector and position of each place: the memory -> mean over the places -> first state
+    words before -> vectors -> cell with attention over the memory -> readout -> logits of the next word
+
+    Args:
+        vocabulary_size: positive int, tokens.
+        cell: name of a recurrent cell, see `common.layers.by_name`.
+        embedding_dim: positive int, features of a token's vector.
+        units: positive int, features of the state, and of the vector of a place.
+        attention_units: positive int, size in which places are compared with the state.
+        form: `show_attend_tell`: attention, then one cell (Xu et al. 2015, arXiv:1502.03044); `up_down`: a cell, attention,
+            and a cell (Anderson et al. 2018, arXiv:1707.07998), the first of which also reads the mean over the places.
+        context_gate: whether a gate decides how much of what was seen is let in.
+        doubly_stochastic: weight in the loss of the demand that each place is looked at once in all (Xu et al. 2015).
+        embedding_dropout, feature_dropout, output_dropout: share of features that is dropped in training.
+        seed: int, of weights and dropout.
+
+    Call arguments:
+        features: float `[batch, places, channels]`, of the encoder; the number of places is fixed.
+        caption_inputs: int32 `[batch, captions, time]`, several captions of each picture, from the first token on, 0 behind
+            the end: what is read before each token that is to be said.
+        training: whether dropout is active.
+
+    Returns:
+        Logits of the next token, float32 `[batch, captions, time, vocabulary_size]`; at each step those of `step`.
+    """
+
+    def __init__(
+        self,
+        vocabulary_size,
+        cell="lstm",
+        embedding_dim=128,
+        units=256,
+        attention_units=128,
+        form="show_attend_tell",
+        context_gate=True,
+        doubly_stochastic=0.0,
+        embedding_dropout=0.0,
+        feature_dropout=0.0,
+        output_dropout=0.0,
+        seed=None,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.options = {
+            "vocabulary_size": vocabulary_size,
+            "cell": cell,
+            "embedding_dim": embedding_dim,
+            "units": units,
+            "attention_units": attention_units,
+            "form": form,
+            "context_gate": context_gate,
+            "doubly_stochastic": doubly_stochastic,
+            "embedding_dropout": embedding_dropout,
+            "feature_dropout": feature_dropout,
+            "output_dropout": output_dropout,
+            "seed": seed,
+        }
+        self.form, self.doubly_stochastic = form, doubly_stochastic
+        seed = seed or 0
+        self.feature_dropout = Dropout(feature_dropout, seed=seed, name="feature_dropout")
+        self.place = keras.layers.Dense(units, activation="relu", name="place")
+        # Also says, in reverse, how well what was found fits each token.
+        self.embedding = keras.layers.ReversibleEmbedding(
+            vocabulary_size,
+            embedding_dim,
+            embeddings_initializer=keras.initializers.RandomNormal(stddev=embedding_dim**-0.5, seed=seed),
+            reverse_dtype="float32",
+            name="embedding",
+        )
+        self.embedding_dropout = Dropout(embedding_dropout, seed=seed + 1, name="embedding_dropout")
+        self.cell = AttentionCell(
+            LAYERS[cell](units).cell,
+            AdditiveAttention(attention_units, name="attention"),
+            form=FORMS[form],
+            context_gate=context_gate,
+            name="cell",
+        )
+        self.recurrence = AttentionRNN(self.cell, return_sequences=True, return_attention=True, seed=seed, name="recurrence")
+        self.first_state = StateBridge(self.cell.cell.state_sizes, name="first_state")
+        self.readout = keras.layers.Dense(embedding_dim, activation="tanh", name="readout")
+        self.output_dropout = Dropout(output_dropout, seed=seed + 2, name="output_dropout")
+
+    def build(self, features_shape, caption_inputs_shape):
+        units, size = self.options["units"], self.options["embedding_dim"]
+        self.position = self.add_weight(
+            shape=(features_shape[1], units), initializer=keras.initializers.RandomNormal(stddev=0.02), name="position"
+        )
+        self.place.build(features_shape)
+        self.embedding.build((None, None))
+        memory_shape = (None, features_shape[1], units)
+        self.recurrence.build((None, None, size + (units if self.form == "up_down" else 0)), memory_shape)
+        self.first_state.build([(None, units)])
+        self.readout.build((None, self.cell.output_size + size))
+
+    def call(self, features, caption_inputs, training=None):
+        batch, captions, time = ops.shape(caption_inputs)
+        memory = self.memory(features, training=training)
+        memory, mean = (ops.repeat(each, captions, axis=0) for each in (memory, ops.mean(memory, axis=1)))
+        tokens = ops.reshape(caption_inputs, (batch * captions, time))
+        real = ops.not_equal(tokens, 0)
+        vectors = self.embedding_dropout(self.embedding(tokens), training=training)
+        outputs, attention = self.recurrence(
+            self.inputs_of(vectors, mean), memory, initial_state=self.first_state([mean]), mask=real, training=training
+        )
+        if self.doubly_stochastic:
+            self.add_loss(self.doubly_stochastic * unevenness(attention, real))
+        logits = self.logits(outputs, vectors, training=training)
+        return ops.reshape(logits, (batch, captions, time, logits.shape[-1]))
+
+    def memory(self, features, training=None):
+        """The vector of each place: float `[batch, places, channels]` to `[batch, places, units]`."""
+        return self.place(self.feature_dropout(features, training=training)) + ops.cast(self.position, self.compute_dtype)
+
+    def inputs_of(self, vectors, mean):
+        """What the cell reads: the vector of the token, `[batch, ..., features]`, and for `up_down` the whole picture."""
+        if self.form != "up_down":
+            return vectors
+        if len(vectors.shape) == 3:
+            mean = ops.repeat(mean[:, None], ops.shape(vectors)[1], axis=1)
+        return ops.concatenate([vectors, mean], axis=-1)
+
+    def logits(self, outputs, vectors, training=None):
+        """Float32 `[..., vocabulary]` of what the cell found and the vector of the token that it read."""
+        found = self.readout(ops.concatenate([outputs, vectors], axis=-1))
+        return ops.cast(self.embedding(self.output_dropout(found, training=training), reverse=True), "float32")
+
+    def start(self, features, copies=1):
+        """Looks at pictures, to say their captions one token at a time.
+
+        Args:
+            features: float `[batch, places, channels]`.
+            copies: rows that each picture has in a step, as many as a beam is wide; int, or int32 scalar.
+
+        Returns:
+            A function `step(token_ids, state) -> (logits, state)` with token ids int32 `[batch·copies]` and logits float32
+            `[batch·copies, vocabulary]`; and the state before the first step, `[batch, ...]`, a tuple of what the cell remembers.
+        """
+        memory = self.memory(features, training=False)
+        mean = ops.mean(memory, axis=1)
+        state = tuple(self.cell.initial_state(memory, self.first_state([mean])))
+        keys = self.cell.attention.project_memory(memory)
+        memory, keys, mean = repeat_rows((memory, keys, mean), copies)
+
+        def step(token_ids, state):
+            vectors = self.embedding(token_ids)
+            outputs, states = self.cell(self.inputs_of(vectors, mean), list(state), memory, keys=keys)
+            return self.logits(outputs, vectors), tuple(states)
+
+        return step, state
+
+    def attention(self, features, token_inputs):
+        """Where it looks to say what follows each token: `[batch, places, channels]` and int32 `[batch, time]` to float32
+        `[batch, time, places]`, zero behind the end."""
+        memory = self.memory(features, training=False)
+        mean = ops.mean(memory, axis=1)
+        inputs = self.inputs_of(self.embedding(token_inputs), mean)
+        real = ops.not_equal(token_inputs, 0)
+        return self.recurrence(inputs, memory, initial_state=self.first_state([mean]), mask=real)[1]
+
+    def compute_output_spec(self, features, caption_inputs, training=None):
+        return keras.KerasTensor((*caption_inputs.shape, self.options["vocabulary_size"]), "float32")
+
+    def get_config(self):
+        return {**super().get_config(), **self.options}
+
+
+def unevenness(attention, real):
+    """How unevenly captions looked at the places: the mean over captions and places of `(1 - sum of its weights)²`.
+
+    Args:
+        attention: float `[captions, time, places]`, zero where a step is not real.
+        real: bool `[captions, time]`; captions without a real step do not count.
+    """
+    counted = ops.cast(ops.any(real, axis=1), "float32")
+    uneven = ops.mean(ops.square(1.0 - ops.sum(attention, axis=1)), axis=-1)
+    return ops.sum(counted * uneven) / ops.maximum(ops.sum(counted), 1.0)

@@ -1,0 +1,174 @@
+"""The verb `predict`: pictures in, captions out, with nothing but the exported model.
+
+Read by the command line for its help, so what takes time to import is imported where it is needed.
+"""
+
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from apps.captioning.config import WIDEST_BEAM
+from common.cli_options import Flag, number, whole_number
+from common.errors import UserError
+
+BATCH = 32  # pictures at once
+ENDINGS = (".jpg", ".jpeg", ".png", ".gif", ".webp", ".bmp")
+
+FLAGS = (
+    Flag("input", "a file with the path of a picture on each line; - = standard input", "FILE"),
+    Flag("n-best", "show the best so many captions", "INT", 1, convert=whole_number(1, WIDEST_BEAM)),
+    Flag(
+        "beam",
+        "candidates kept at each step, 1 = greedy; none = as in the settings of the training, at least n-best",
+        "INT",
+        convert=whole_number(1, WIDEST_BEAM),
+    ),
+    Flag(
+        "length_penalty",
+        "0 favours short captions, 1 is about the mean over the tokens; none = as in the settings of the training",
+        "FLOAT",
+        convert=number(0, 10),
+    ),
+    Flag("attention", "of one picture, the picture to write of where the model looked to say each word", "FILE.png"),
+)
+ARGUMENTS = "PICTURE"
+EXAMPLE = ("{run}/example.jpg", "--n-best", "3")
+
+
+def predict(model_dir: str, arguments: Sequence[str], flags: Mapping[str, Any]) -> None:
+    """Captions pictures and writes the captions, batch by batch.
+
+    Args:
+        model_dir: A model's directory, meaning its newest version, or a version directory.
+        arguments: Files of pictures, and folders, of which all pictures are meant.
+        flags: As in `FLAGS`; with `json` one JSON object a line for each picture.
+
+    Raises:
+        UserError: If the model or a picture cannot be used, both pictures and a file of their paths were given, or a drawing is
+            asked of more than one picture.
+    """
+    from common.console import Console
+    from common.figures import require_png
+    from common.files import to_json
+    from common.saved_model import load
+
+    paths = picture_paths(arguments, flags["input"])
+    if flags["attention"] is not None:
+        if len(paths) != 1:
+            raise UserError(f"--attention draws one picture, but {len(paths)} were given; give one")
+        require_png("--attention", flags["attention"])
+    model = load(model_dir, "captioning")
+    notes = Console(stream=sys.stderr)
+    for answer in answers(model, paths, flags["n-best"], flags["beam"], flags["length_penalty"]):
+        looked = answer["tokens"], answer["attention"]
+        name = f"{answer['image']}: " if len(paths) > 1 else ""
+        if flags["json"]:
+            notes.result(to_json(answer))
+        elif "captions" in answer:
+            for each in answer["captions"]:
+                notes.result(f"{name}{each['score']:8.3f}  {each['caption']}")
+        else:
+            notes.result(f"{name}{answer['caption']}")
+    if flags["attention"] is not None:
+        _draw_attention(model, paths[0], *looked, flags["attention"])
+        notes.files({"attention": flags["attention"]})
+
+
+def picture_paths(arguments: Sequence[str], input_path: str | None) -> list[Path]:
+    """The pictures that were asked for, each of which can be read.
+
+    Raises:
+        UserError: none was given, both ways at once, a file is missing or no picture, a folder has none.
+    """
+    from apps.captioning.picture_checks import check_picture
+    from common.data.given_texts import given_texts
+
+    if not arguments and input_path is None:
+        raise UserError("give the files of pictures, or a file with their paths by --input FILE")
+    paths = []
+    for given in map(Path, given_texts(arguments, input_path)):
+        if given.is_dir():
+            found = sorted(path for path in given.rglob("*") if path.suffix.lower() in ENDINGS)
+            if not found:
+                raise UserError(f"there is no picture in the folder {given}; expected files that end in {', '.join(ENDINGS)}")
+            paths += found
+        else:
+            paths.append(given)
+    for path in paths:
+        check_picture(_bytes_of(path), str(path))
+    return paths
+
+
+def answers(
+    model: Any,
+    paths: Sequence[Path],
+    n_best: int = 1,
+    beam_width: int | None = None,
+    length_penalty: float | None = None,
+) -> Iterator[dict[str, Any]]:
+    """Yields an answer for each picture, in order.
+
+    Args:
+        model: The loaded `common.saved_model.SavedModel`.
+        paths: Any number of pictures.
+        n_best: Captions of each.
+        beam_width: Candidates kept at each step; None = as the model was exported with, at least `n_best`.
+        length_penalty: None = as the model was exported with.
+
+    Yields:
+        `{"image", "caption", "score", "tokens", "attention"}`: the path, the best caption, its score, its tokens, and for each of them
+        the weights of the places by row and column; with `n_best` above 1 `"captions"`, the best ones, best first, as
+        `{"caption", "score"}`.
+    """
+    import numpy as np
+
+    from common.plain_values import plain
+
+    as_exported = n_best == 1 and beam_width is None and length_penalty is None
+    width = max(n_best, model.metadata["beam_width"] if beam_width is None else beam_width)
+    penalty = model.metadata["length_penalty"] if length_penalty is None else length_penalty
+    for start in range(0, len(paths), BATCH):
+        batch = paths[start : start + BATCH]
+        inputs = {"image": np.array([_bytes_of(path) for path in batch], dtype=object)}
+        if as_exported:
+            found = model.run("serving_default", inputs)
+        else:
+            inputs |= {
+                "beam_width": np.full(len(batch), width, np.int32),
+                "length_penalty": np.full(len(batch), penalty, np.float32),
+            }
+            found = model.run("beam", inputs)
+            found |= {"caption": found["captions"][:, 0], "score": found["scores"][:, 0]}
+        for row, path in enumerate(batch):
+            tokens = [token for token in plain(found["tokens"][row]) if token]
+            answer = {
+                "image": str(path),
+                "caption": plain(found["caption"][row]),
+                "score": plain(found["score"][row]),
+                "tokens": tokens,
+                "attention": plain(found["attention"][row][: len(tokens)]),
+            }
+            if n_best > 1:
+                pairs = zip(plain(found["captions"][row]), plain(found["scores"][row]))
+                answer["captions"] = [{"caption": one, "score": score} for one, score in pairs][:n_best]
+            yield answer
+
+
+def _bytes_of(path: Path) -> bytes:
+    from common.data.text_files import open_bytes
+
+    with open_bytes(str(path)) as stream:
+        return stream.read()
+
+
+def _draw_attention(model: Any, path: Path, tokens: Sequence[str], attention: Any, target: str) -> None:
+    import numpy as np
+    import tensorflow as tf
+
+    from apps.captioning.attention_picture import draw_attention
+    from apps.captioning.picture_decoding import decode_pictures
+    from common.figures import save_figure
+
+    shown = decode_pictures(tf.constant([_bytes_of(path)]), 320, model.metadata["fit"])[0].numpy()
+    save_figure(draw_attention(shown, tokens, np.asarray(attention, np.float32), ""), target)
