@@ -195,6 +195,6 @@ def _wordnet() -> Any:
 
     try:
         wordnet.ensure_loaded()
-    except LookupError:
+    except (LookupError, OSError):  # not there, or not all of it
         return None
     return wordnet
