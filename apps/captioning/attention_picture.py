@@ -16,7 +16,8 @@ from common.plots import new_figure
 _LONGEST_TOKEN = 16  # letters above a picture
 _ROOMY = 1.9  # inches, the longer side of each picture; of many words less
 _MANY, _NARROW = 16, 1.5
-_LEAST_SIDE = 0.35  # of the longer side, so that of a picture of one row something is seen
+_LEAST_SIDE = 0.5  # inches, so that of a picture of one row something is seen
+_LETTER = 0.09  # inches, width of one of a title
 _GREY, _CONTRAST = 0.62, 0.28  # of what the decoder did not look at: neither darker nor lighter than most things
 
 
@@ -45,17 +46,18 @@ def draw_attention(picture: np.ndarray, tokens: Sequence[str], weights: np.ndarr
     rows = math.ceil(panels / columns)
     height, width = picture.shape[:2]
     longer = (_ROOMY if panels <= _MANY else _NARROW) / max(height, width)
-    least = _LEAST_SIDE * (_ROOMY if panels <= _MANY else _NARROW)
-    size = (max(longer * width, least), max(longer * height, least))  # inches of each
+    labels = [_label(token) for token in tokens]
+    letters = max(map(_columns, ["the picture", *labels]))
+    size = (max(longer * width, _LETTER * letters), max(longer * height, _LEAST_SIDE))  # inches of each
     figure, all_axes = new_figure(
         rows, columns, size=(max(columns * (size[0] + 0.12), 3.2) + 0.2, rows * (size[1] + 0.34) + 0.5)
     )
     colors = picture / 255.0  # [height, width, 3]
     unseen = _GREY + _CONTRAST * (colors.mean(axis=2, keepdims=True) - 0.5)  # [height, width, 1]
     _show(all_axes[0], colors, "the picture")
-    for axes, token, map_ in zip(all_axes[1:], tokens, weights, strict=False):
+    for axes, label, map_ in zip(all_axes[1:], labels, weights, strict=False):
         seen = _enlarged(map_, height, width)[..., None]  # [height, width, 1]
-        _show(axes, seen * colors + (1 - seen) * unseen, _label(token))
+        _show(axes, seen * colors + (1 - seen) * unseen, label)
     for axes in all_axes[panels:]:
         axes.remove()
     figure.suptitle(title, parse_math=False, wrap=True)
@@ -81,12 +83,16 @@ def _enlarged(map_: np.ndarray, height: int, width: int) -> np.ndarray:
 
 def _label(token: str) -> str:
     """`token` as a title: in one line, not wider than its picture, white space visible."""
-    token = token.replace("▁", "_")  # the mark of a word's beginning; upright it would be a heavy bar
+    token = token.removeprefix("▁") or token  # the mark of a word's beginning
+    token = token.replace("▁", " ")
     shown = "".join("␣" if c.isspace() else c if c.isprintable() else "·" for c in token) or "∅"
-    kept, room = "", _LONGEST_TOKEN
-    for character in shown:
-        room -= 2 if unicodedata.east_asian_width(character) in "WF" else not unicodedata.combining(character)
-        if room < 0:
-            return kept[:-1] + "…"
-        kept += character
-    return kept
+    if _columns(shown) <= _LONGEST_TOKEN:
+        return shown
+    while _columns(shown) >= _LONGEST_TOKEN:
+        shown = shown[:-1]
+    return shown + "…"
+
+
+def _columns(text: str) -> int:
+    """How wide `text` is, in letters: East Asian ones take two, combining marks none."""
+    return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)

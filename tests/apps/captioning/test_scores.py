@@ -208,11 +208,16 @@ def test_why_there_is_no_meteor(monkeypatch):
     assert metrics["meteor"] is None and "de" in undefined_metrics(metrics, language="de")["meteor"]
 
 
-def test_wordnet_is_looked_for_where_nltk_looks(monkeypatch, tmp_path):
+def test_wordnet_that_is_missing_or_incomplete_is_none(monkeypatch, tmp_path):
     import nltk
+    from nltk.corpus.reader import WordNetCorpusReader
+    from nltk.corpus.util import LazyCorpusLoader
 
     monkeypatch.setattr(nltk.data, "path", [str(tmp_path)])
-    assert scores._wordnet() is None
+    for folder in ("nothing", "corpora/wordnet"):
+        tmp_path.joinpath(folder).mkdir(parents=True)
+        monkeypatch.setattr(nltk.corpus, "wordnet", LazyCorpusLoader("wordnet", WordNetCorpusReader, None))
+        assert scores._wordnet() is None
 
 
 def test_signatures_say_how_it_was_counted():
