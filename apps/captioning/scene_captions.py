@@ -19,6 +19,7 @@ from apps.captioning.scenes import ARRANGEMENTS, MOST_OF_ONE, SIZES, Group, Scen
 
 CAPTIONS = 5  # of a scene
 _SLOTS = "ABC"
+_SLOT = re.compile(rf"\b[{_SLOTS}]\b")
 _ATTEMPTS = 100  # to find captions that are different; a scene has more than CAPTIONS of them
 
 
@@ -52,14 +53,16 @@ def write_captions(scene: Scene, language: str, random: Random) -> tuple[str, ..
 
 
 def _fill(form: str, noun_phrases: Sequence[str], counts: Sequence[int]) -> str:
-    first = next((slot for slot in form if slot in _SLOTS), "A")
-    is_one = counts[_SLOTS.index(first)] == 1
+    is_one = counts[_SLOTS.index(_SLOT.search(form)[0])] == 1
     text = form.replace("{is}", "is" if is_one else "are").replace("{this}", "this is" if is_one else "these are")
-    return re.sub(r"\b[ABC]\b", lambda slot: noun_phrases[_SLOTS.index(slot[0])], text)
+    return _SLOT.sub(lambda slot: noun_phrases[_SLOTS.index(slot[0])], text)
 
 
 def _background_phrase(background: str | None, language: str) -> str:
-    return f" {BACKGROUND_PHRASES[language][background]}" if background else ""
+    if not background:
+        return ""
+    # Without an article before it, what follows a name would seem to belong to it alone.
+    return f"{'' if language == 'en' else ','} {BACKGROUND_PHRASES[language][background]}"
 
 
 def _noun_phrase(group: Group, language: str, with_size: bool) -> str:
@@ -157,7 +160,7 @@ def _readable_forms(language: str) -> tuple[tuple[str, tuple[str, ...]], ...]:
                 form.format(**{"is": verb, "this": this}) for verb, this in (("is", "this is"), ("are", "these are"))
             }
             for text in sorted(spoken):
-                parts = re.split(r"\b([ABC])\b", text)
+                parts = re.split(rf"({_SLOT.pattern})", text)
                 pieces = tuple(part if part in _SLOTS and part else _joined(part) for part in parts)
                 forms.append((arrangement, tuple(piece for piece in pieces if piece)))
     return tuple(forms)

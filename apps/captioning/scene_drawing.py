@@ -80,7 +80,8 @@ def _turned(name: str, angle: int, mirrored: bool, edge: tuple[int, int, int]) -
     shape = image.getchannel("A").filter(ImageFilter.MaxFilter(2 * _EDGE + 1))
     around = Image.new("RGBA", size, (*edge, 0))
     around.putalpha(shape.point(lambda opacity: round(opacity * _EDGE_OPACITY)))
-    return Image.alpha_composite(around, image)
+    # Colours times opacity: what Pillow would make of it at each scaling.
+    return Image.alpha_composite(around, image).convert("RGBa")
 
 
 def _thing(placement: Placement, background: str) -> Image.Image:
@@ -88,7 +89,8 @@ def _thing(placement: Placement, background: str) -> Image.Image:
     image = _turned(placement.name, placement.angle, placement.mirrored, edge)
     scale = placement.side / max(image.size)
     size = tuple(max(round(length * scale), 1) for length in image.size)
-    return image.resize(size, Image.Resampling.LANCZOS)
+    # Nearly as sharp as Lanczos in a third of the time.
+    return image.resize(size, Image.Resampling.HAMMING).convert("RGBA")
 
 
 def _background(name: str, seed: int) -> Image.Image:

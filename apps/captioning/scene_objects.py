@@ -46,12 +46,12 @@ _UNCOUNTED = """bacon,bread,baguette bread,broccoli,butter,cloud,cooking,coral,c
     aerial tramway,suspension railway,station,building construction,card index,level slider,mosque,synagogue,
     church,kaaba,hindu temple,nazar amulet,hamsa,moai,link,cigarette,coffin,headstone,funeral urn,microbe,
     water pistol,bomb,syringe,pill,mirror ball,pine decoration,credit card,tanabata tree,carp streamer,
-    milky way,bullseye,world map"""
+    milky way,bullseye,world map,elevator,mahjong red dragon"""
 
 # Each looks like another that is kept, or has nearly its name.
 _LOOK_ALIKE = """gorilla,orangutan,guide dog,service dog,poodle,black cat,leopard,donkey,ox,water buffalo,cow,bison,
     boar,ram,goat,mammoth,rat,hamster,chipmunk,beaver,badger,otter,polar bear,pig nose,chicken,
-    baby chick,dove,goose,black bird,swan,bird,lizard,seal,dolphin,blowfish,fish,bug,ant,beetle,
+    baby chick,bellhop bell,horizontal traffic light,dove,goose,black bird,swan,bird,lizard,seal,dolphin,blowfish,fish,bug,ant,beetle,
     cockroach,mosquito,fly,cricket,worm,cherry blossom,white flower,blossom,rosette,hyacinth,lotus,
     deciduous tree,four leaf clover,shamrock,seedling,melon,lime,mango,green apple,peach,olive,
     brown mushroom,chestnut,bell pepper,flatbread,stuffed flatbread,tamale,burrito,bagel,dumpling,
@@ -81,7 +81,7 @@ class SceneObject:
 
     Attributes:
         name: in English; what it is called in a `Scene`, whatever the language.
-        label: in the language asked for, as it stands in captions: "Erdbeere".
+        label: in the language asked for, as it stands in captions: "erdbeere"; `emoji` writes all names small.
         plural: of the label, "mice"; the label itself in languages whose captions count with "2x".
         codepoint: of the picture's file, such as "1f353".
     """

@@ -140,7 +140,8 @@ def split_of(scene: Scene) -> str:
     """The split whose scenes may hold this combination of things: train, validation or test.
 
     What decides is a hash of the names, or of name and count where there is one group. Three things are for training only if
-    each two of them are, so no two things of a scene for validation or test are ever seen together in training.
+    each two of them are, otherwise for "none": what is together in a scene of two groups for validation or for the test is never
+    seen together in training, not even beside a third thing.
     """
     if len(scene.groups) == 1:
         return _share(f"{scene.groups[0].name} {scene.groups[0].count}")
@@ -177,7 +178,10 @@ def generate(objects: Sequence[SceneObject], split: str, count: int, seed: int =
     """
     if split not in SPLITS:
         raise UserError(f"The scenes have no split {split!r}, only {listed(SPLITS, 'and')}.")
-    names = [thing.name for thing in objects]
+    return _generate([thing.name for thing in objects], split, count, seed)
+
+
+def _generate(names: Sequence[str], split: str, count: int, seed: int) -> Iterator[tuple[Scene, Layout]]:
     start = hashlib.blake2b(f"{split} {seed}".encode(), digest_size=8).digest()
     random = Random(int.from_bytes(start, "big"))
     draw = _draw_composition if split == "compositions" else _draw_scene
