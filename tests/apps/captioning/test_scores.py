@@ -216,7 +216,7 @@ def test_wordnet_that_is_missing_or_incomplete_is_none(monkeypatch, tmp_path):
     monkeypatch.setattr(nltk.data, "path", [str(tmp_path)])
     for folder in ("nothing", "corpora/wordnet"):
         tmp_path.joinpath(folder).mkdir(parents=True)
-        monkeypatch.setattr(nltk.corpus, "wordnet", LazyCorpusLoader("wordnet", WordNetCorpusReader, None))
+        monkeypatch.setattr(nltk.corpus, "wordnet", LazyCorpusLoader("wordnet", WordNetCorpusReader, object()))
         assert scores._wordnet() is None
 
 
