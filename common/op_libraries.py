@@ -13,7 +13,7 @@ from common.errors import UserError
 _PACKAGE = "tensorflow_text"
 # By a string that stands in the graph of a model that needs it.
 _LIBRARIES = {
-    b"SentencepieceTokenizeOp": "python/ops/_sentencepiece_tokenizer.so",
+    b"SentencepieceOp": "python/ops/_sentencepiece_tokenizer.so",
     b"NormalizeUTF8": "python/ops/_normalize_ops.so",
 }
 

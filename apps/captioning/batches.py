@@ -51,7 +51,9 @@ class CaptionBatches:
         longest = np.where(self._groups >= 0, lengths[np.maximum(self._groups, 0)], 0).max(axis=1, initial=1)
         self.boundaries, self.batch_size = list(boundaries), batch_size
         if len(longest) and longest.max() > self.boundaries[-1]:
-            raise ValueError(f"a caption of {longest.max()} tokens is longer than the last boundary {self.boundaries[-1]}")
+            raise ValueError(
+                f"a caption of {longest.max()} tokens is longer than the last boundary {self.boundaries[-1]}"
+            )
         count = len(self.boundaries)
         self._plan = BatchPlan(
             np.searchsorted(self.boundaries, longest), [batch_size] * count, [*range(1, count), None], seed
@@ -106,7 +108,9 @@ def _grouped(picture_of, lengths, per_picture):
     return picture_of[order][first].astype(np.int64), groups
 
 
-def make_batches(pictures: CaptionedPictures, inputs, preprocessor, config, name: str, training: bool) -> CaptionBatches:
+def make_batches(
+    pictures: CaptionedPictures, inputs, preprocessor, config, name: str, training: bool
+) -> CaptionBatches:
     """Batches of all captions of the pictures that can be read.
 
     Args:

@@ -34,6 +34,7 @@ class Captioner:
             "end_id": END_ID,
             "pad_id": PAD_ID,
             "max_length": preprocessor.config.max_length,
+            "min_length": 2,  # a token and the end: no caption is empty
             "forbidden": np.isin(np.arange(preprocessor.vocabulary.size), [PAD_ID, UNKNOWN_ID, START_ID]),
         }
 
@@ -131,9 +132,7 @@ def mean_features(network: keras.Model, preprocessor, inputs) -> np.ndarray:
     """The features of the encoder, mean over the places of each picture: float32 `[pictures, channels]`."""
     captioner = Captioner(network, preprocessor)
     mean = _Compiled(network, lambda read: ops.mean(captioner.features(read), axis=1))
-    found = [
-        mean.predict_on_batch(read)[: len(rows)] for rows, read in _in_batches(inputs, np.arange(len(inputs)))
-    ]
+    found = [mean.predict_on_batch(read)[: len(rows)] for rows, read in _in_batches(inputs, np.arange(len(inputs)))]
     return np.concatenate(found)
 
 

@@ -91,7 +91,9 @@ class CaptionDecoder(keras.layers.Layer):
             context_gate=context_gate,
             name="cell",
         )
-        self.recurrence = AttentionRNN(self.cell, return_sequences=True, return_attention=True, seed=seed, name="recurrence")
+        self.recurrence = AttentionRNN(
+            self.cell, return_sequences=True, return_attention=True, seed=seed, name="recurrence"
+        )
         self.first_state = StateBridge(self.cell.cell.state_sizes, name="first_state")
         self.readout = keras.layers.Dense(embedding_dim, activation="tanh", name="readout")
         self.output_dropout = Dropout(output_dropout, seed=seed + 2, name="output_dropout")
@@ -125,7 +127,9 @@ class CaptionDecoder(keras.layers.Layer):
 
     def memory(self, features, training=None):
         """The vector of each place: float `[batch, places, channels]` to `[batch, places, units]`."""
-        return self.place(self.feature_dropout(features, training=training)) + ops.cast(self.position, self.compute_dtype)
+        return self.place(self.feature_dropout(features, training=training)) + ops.cast(
+            self.position, self.compute_dtype
+        )
 
     def inputs_of(self, vectors, mean):
         """What the cell reads: the vector of the token, `[batch, ..., features]`, and for `up_down` the whole picture."""

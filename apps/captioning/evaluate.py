@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from PIL import Image
 
 from apps.captioning import report
 from apps.captioning.baselines import most_frequent_caption, nearest_picture_captions
@@ -134,6 +135,8 @@ def evaluate(
     tokens, weights = attention_of(model, preprocessor, pictures.pictures[typical])
     small = thumbnail(pictures.pictures[typical], config.preprocessing.fit)
     report.save_attention(run, split, small, tokens, weights)
+    with atomic_write(run.path / "example.png", "wb") as file:  # for the verb predict
+        Image.fromarray(small).save(file, "PNG")
     write_json(run.metrics_path(split), result)
     report.draw_pictures(run, split)
     show_evaluation(result, rows, chosen)

@@ -33,7 +33,7 @@ FLAGS = (
     Flag("attention", "of one picture, the picture to write of where the model looked to say each word", "FILE.png"),
 )
 ARGUMENTS = "PICTURE"
-EXAMPLE = ("{run}/example.jpg", "--n-best", "3")
+EXAMPLE = ("{run}/example.png", "--n-best", "3")
 
 
 def predict(model_dir: str, arguments: Sequence[str], flags: Mapping[str, Any]) -> None:
@@ -49,15 +49,14 @@ def predict(model_dir: str, arguments: Sequence[str], flags: Mapping[str, Any]) 
             asked of more than one picture.
     """
     from common.console import Console
-    from common.figures import require_png
-    from common.files import to_json
+    from common.files import require_png_path, to_json
     from common.saved_model import load
 
     paths = picture_paths(arguments, flags["input"])
     if flags["attention"] is not None:
         if len(paths) != 1:
             raise UserError(f"--attention draws one picture, but {len(paths)} were given; give one")
-        require_png("--attention", flags["attention"])
+        require_png_path(flags["attention"], "--attention")
     model = load(model_dir, "captioning")
     notes = Console(stream=sys.stderr)
     for answer in answers(model, paths, flags["n-best"], flags["beam"], flags["length_penalty"]):
@@ -81,9 +80,11 @@ def picture_paths(arguments: Sequence[str], input_path: str | None) -> list[Path
     Raises:
         UserError: none was given, both ways at once, a file is missing or no picture, a folder has none.
     """
-    from apps.captioning.picture_checks import check_picture
     from common.data.given_texts import given_texts
+    from common.native_log import hold_back_native_log
 
+    with hold_back_native_log():  # of TensorFlow, which decodes pictures
+        from apps.captioning.picture_checks import check_picture
     if not arguments and input_path is None:
         raise UserError("give the files of pictures, or a file with their paths by --input FILE")
     paths = []
@@ -91,7 +92,9 @@ def picture_paths(arguments: Sequence[str], input_path: str | None) -> list[Path
         if given.is_dir():
             found = sorted(path for path in given.rglob("*") if path.suffix.lower() in ENDINGS)
             if not found:
-                raise UserError(f"there is no picture in the folder {given}; expected files that end in {', '.join(ENDINGS)}")
+                raise UserError(
+                    f"there is no picture in the folder {given}; expected files that end in {', '.join(ENDINGS)}"
+                )
             paths += found
         else:
             paths.append(given)
@@ -164,11 +167,10 @@ def _bytes_of(path: Path) -> bytes:
 
 def _draw_attention(model: Any, path: Path, tokens: Sequence[str], attention: Any, target: str) -> None:
     import numpy as np
-    import tensorflow as tf
 
     from apps.captioning.attention_picture import draw_attention
-    from apps.captioning.picture_decoding import decode_pictures
+    from apps.captioning.thumbnails import thumbnail
     from common.figures import save_figure
 
-    shown = decode_pictures(tf.constant([_bytes_of(path)]), 320, model.metadata["fit"])[0].numpy()
+    shown = thumbnail(_bytes_of(path), model.metadata["fit"])
     save_figure(draw_attention(shown, tokens, np.asarray(attention, np.float32), ""), target)

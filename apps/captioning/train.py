@@ -39,7 +39,9 @@ def train(config: Config, run: Run, splits: Splits, preprocessor: Preprocessor, 
     # Pixels, or what an encoder that stays as it is has made of them.
     name = "pixels" if config.model.encoder_is_trained else "features"
     training_data, validation_data = (
-        make_batches(part, inputs_of(part, preprocessor, config, network), preprocessor, config, name, part is splits.train)
+        make_batches(
+            part, inputs_of(part, preprocessor, config, network), preprocessor, config, name, part is splits.train
+        )
         for part in (splits.train, splits.validation)
     )
     console.table(
