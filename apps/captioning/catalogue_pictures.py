@@ -18,14 +18,13 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 from google.protobuf.message import DecodeError
 
+from apps.captioning.catalogue_features import CAPTION_SETTING, check_caption_feature, check_picture_feature
 from apps.captioning.pictures import CaptionedPictures
-from common.data.text_files import shown_names
-from common.data.tfds_builders import feature_kind, find_splits, open_builder, prepare, unreadable
+from common.data.tfds_builders import find_splits, open_builder, prepare, unreadable
 from common.errors import UserError
 
 _READ_BATCH = 256  # records at once where the captions are read: 40 MB of COCO, and a fifth of the time of one by one
 COMPOSITIONS = "compositions"
-IMAGE_SETTING, CAPTION_SETTING = "--data.image_key", "--data.caption_key"
 _RANDOM_ACCESS = tfds.core.FileFormat.ARRAY_RECORD
 # Of Karpathy's division of COCO: what its published training sets have beside "train".
 _REST_OF_TRAIN = "restval"
@@ -129,8 +128,8 @@ def load_builder_pictures(
         UserError: as for `load_catalogue_pictures`.
     """
     features = builder.info.features or {}
-    _check_picture(features, image_key, origin)
-    _check_captions(features, caption_key, origin)
+    check_picture_feature(features, image_key, origin)
+    check_caption_feature(features, caption_key, origin)
     _check_reader(origin)
     prepare(builder, origin, quiet, _RANDOM_ACCESS.value)
     if _RANDOM_ACCESS not in builder.info.available_file_formats():
@@ -220,68 +219,6 @@ def _texts(example: tf.train.Example, key: str) -> list[str]:
     if feature.HasField("int64_list"):
         return [str(value) for value in feature.int64_list.value]
     return [value.decode("utf-8", "replace") for value in feature.bytes_list.value]
-
-
-def _check_picture(features: Mapping, key: str, origin: str) -> None:
-    *outer, feature = _way(features, key, origin, IMAGE_SETTING)
-    is_picture = isinstance(feature, tfds.features.Image) and np.issubdtype(feature.np_dtype, np.unsignedinteger)
-    if not is_picture or any(isinstance(each, tfds.features.Sequence) for each in outer):
-        raise UserError(
-            f"The feature {key!r} of {origin} is {_kind(outer, feature)}, not one picture; choose among {_paths(features)} with "
-            f"{IMAGE_SETTING}."
-        )
-
-
-def _check_captions(features: Mapping, key: str, origin: str) -> None:
-    *outer, feature = _way(features, key, origin, CAPTION_SETTING)
-    if isinstance(feature, tfds.features.Sequence):
-        outer, feature = [*outer, feature], feature.feature
-    is_text = isinstance(feature, tfds.features.Tensor) and feature.shape == ()
-    is_text = is_text and feature.np_dtype in (np.str_, np.object_)
-    if not is_text or sum(isinstance(each, tfds.features.Sequence) for each in outer) > 1:
-        raise UserError(
-            f"The feature {key!r} of {origin} is {_kind(outer, feature)}, neither a text nor a sequence of texts; choose among "
-            f"{_paths(features)} with {CAPTION_SETTING}."
-        )
-
-
-def _way(features: Mapping, key: str, origin: str, setting: str) -> list[tfds.features.FeatureConnector]:
-    """The features on the way to `key`, that which it names at the end.
-
-    Names may have slashes of their own, such as "image/id".
-    """
-    way, rest, place = [], key, features
-    while rest is not None:
-        fitting = [name for name in place if f"{rest}/".startswith(f"{name}/")]
-        if not fitting:
-            raise UserError(
-                f"{origin} has no feature {key!r}, only {_paths(features)}; name the right one with {setting}."
-            )
-        name = max(fitting, key=len)
-        way.append(place[name])
-        place, rest = _inside(place[name]), None if rest == name else rest[len(name) + 1 :]
-    return way
-
-
-def _inside(feature: tfds.features.FeatureConnector) -> Mapping:
-    """The features inside one, or inside the elements of a sequence."""
-    if isinstance(feature, tfds.features.Sequence):
-        feature = feature.feature
-    return feature if isinstance(feature, tfds.features.FeaturesDict) else {}
-
-
-def _paths(features: Mapping) -> str:
-    def leaves(place, prefix):
-        for name, feature in place.items():
-            inside = _inside(feature)
-            yield from leaves(inside, f"{prefix}{name}/") if inside else [f"{prefix}{name}"]
-
-    return shown_names(list(leaves(features, "")))
-
-
-def _kind(outer: Sequence, feature: tfds.features.FeatureConnector) -> str:
-    depth = sum(isinstance(each, tfds.features.Sequence) for each in outer)
-    return "Sequence of " * depth + feature_kind(feature)
 
 
 def _check_reader(origin: str) -> None:

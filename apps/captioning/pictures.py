@@ -1,6 +1,6 @@
 """Pictures with their captions, and the splits of them that a run works with.
 
-What the readers (`picture_files`, the catalogue, the bundled scenes) give, and everything that learns receives. A picture is
+What the readers (`captioned_files`, `catalogue_pictures`) give, and everything that learns receives. A picture is
 read when it is needed: the pictures of a large set do not fit in memory.
 """
 
