@@ -8,7 +8,7 @@ from common.config import ConfigModel, option
 from common.config_sections import CellName, SourceConfig, TrainConfig
 from common.spelling import did_you_mean, listed
 
-BUNDLED = ("emoji_scenes",)
+BUNDLED = ("emoji_scenes", "emoji_scenes_large")
 SCENE_LANGUAGES = ("en", "de", "es", "fr", "it", "pt")
 SMALL_CNN, EFFICIENTNET_LITE0 = "small_cnn", "efficientnet_lite0"
 # Of keras.applications, which this module cannot import: it would take seconds.
@@ -55,7 +55,10 @@ class DataConfig(SourceConfig):
         "bundled",
         "bundled: made from what comes with pip, works offline; tfds: a set of the TFDS catalogue; files: your own",
     )
-    name: str = option("emoji_scenes", "bundled: emoji_scenes; tfds: a catalogue name such as coco_captions")
+    name: str = option(
+        "emoji_scenes",
+        "bundled: emoji_scenes, of 88 things, or emoji_scenes_large, of 306; tfds: a catalogue name such as coco_captions",
+    )
     language: str = option(
         "en", f"bundled: the language of the captions, {listed(SCENE_LANGUAGES, 'or')}; otherwise a name for people"
     )

@@ -104,11 +104,12 @@ def load_splits(config) -> Splits:
 def _load_bundled(data) -> _Found:
     # Imported here, as below: own files need no TensorFlow Datasets.
     from apps.captioning.catalogue_pictures import load_builder_pictures
-    from apps.captioning.dataset import EmojiScenes
+    from apps.captioning.dataset import EmojiScenes, config_name
     from common.data.tfds_builders import make_folder
 
-    builder = EmojiScenes(config=data.language, data_dir=str(make_folder(data.cache_dir)))
-    origin = f"emoji scenes {data.language} (bundled)"
+    configuration = config_name(data.language, large=data.name.endswith("_large"))
+    builder = EmojiScenes(config=configuration, data_dir=str(make_folder(data.cache_dir)))
+    origin = f"emoji scenes {configuration} (bundled)"
     return _from_catalogue(
         load_builder_pictures(builder, "image", "captions", origin=origin, meaning_key="scene", quiet=True)
     )

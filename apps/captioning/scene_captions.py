@@ -86,13 +86,12 @@ def _objects_by_name(language: str) -> Mapping[str, SceneObject]:
     return {thing.name: thing for thing in scene_objects(language, large=True)}
 
 
-def read_caption(text: str, language: str, large: bool = False) -> Scene | None:
-    """What a caption means.
+def read_caption(text: str, language: str) -> Scene | None:
+    """What a caption means, of things of any configuration.
 
     Args:
         text: a caption in one of the forms of `write_captions`; case, punctuation and spaces do not matter.
         language: one of `SCENE_LANGUAGES`.
-        large: whether things of the large configurations are known.
 
     Returns:
         The scene, with sizes and background where the caption says them; None for a text that is no such caption.
@@ -106,7 +105,7 @@ def read_caption(text: str, language: str, large: bool = False) -> Scene | None:
         return None
     for background, rest in _without_background(words, language):
         for arrangement, pieces in _readable_forms(language):
-            groups = _match(pieces, rest, _groups_by_words(language, large))
+            groups = _match(pieces, rest, _groups_by_words(language))
             if groups is not None:
                 return Scene(tuple(groups[slot] for slot in _SLOTS[: len(groups)]), arrangement, background)
     return None
@@ -141,9 +140,9 @@ def _backgrounds_by_words(language: str) -> Mapping[str, str]:
 
 
 @functools.lru_cache
-def _groups_by_words(language: str, large: bool) -> Mapping[str, Group]:
+def _groups_by_words(language: str) -> Mapping[str, Group]:
     """Each group that can be said, by its words without spaces."""
-    every = itertools.product(scene_objects(language, large), range(1, MOST_OF_ONE + 1), (*SIZES, None))
+    every = itertools.product(scene_objects(language, large=True), range(1, MOST_OF_ONE + 1), (*SIZES, None))
     return {
         _joined(_written(thing.name, count, size, language)): Group(thing.name, count, size)
         for thing, count, size in every

@@ -45,7 +45,7 @@ def test_what_is_prepared_is_what_was_made(monkeypatch, tmp_path, language, larg
             scene = Scene.from_json(example["scene"].decode())
             assert len(example["captions"]) == 5
             for caption in example["captions"]:
-                assert same_attributes(read_caption(caption.decode(), language, large), scene)
+                assert same_attributes(read_caption(caption.decode(), language), scene)
             assert Image.open(io.BytesIO(example["image"])).size == (96, 96)
 
 

@@ -33,11 +33,11 @@ def test_every_caption_reads_back_as_what_the_picture_shows(language, large):
             assert len(set(captions)) == len(captions) == CAPTIONS
             for caption in captions:
                 assert caption == " ".join(caption.split())
-                read = read_caption(caption, language, large)
+                read = read_caption(caption, language)
                 assert same_attributes(read, scene), (caption, read)
-                assert read_caption(as_words(caption), language, large) == read
-                assert read_caption(as_words(re.sub(r"[-'’:,]", "", caption)), language, large) == read
-                assert read_caption(caption.upper(), language, large) == read
+                assert read_caption(as_words(caption), language) == read
+                assert read_caption(as_words(re.sub(r"[-'’:,]", "", caption)), language) == read
+                assert read_caption(caption.upper(), language) == read
 
 
 @pytest.mark.parametrize("language", SCENE_LANGUAGES)
