@@ -186,6 +186,15 @@ class ModelConfig(ConfigModel):
         ge=0,
         le=100,
     )
+    concepts: float = option(
+        0.1,
+        "weight of the demand that the places of the picture tell which words stand in its captions (Fang et al. 2015)",
+        ge=0,
+        le=100,
+    )
+    word_dropout: float = option(
+        0.0, "share of the words that are not read before the next is to be said", unit="fraction of words", ge=0, lt=1
+    )
     embedding_dropout: float = option(
         0.1, "share of the features of token vectors that is dropped", unit="fraction of features", ge=0, lt=1
     )

@@ -3,8 +3,9 @@
 import keras
 from keras import ops
 
+from common.data.token_vocabulary import END_ID, UNKNOWN_ID
 from common.decoding import repeat_rows
-from common.layers import AdditiveAttention, AttentionCell, AttentionRNN, Dropout, StateBridge
+from common.layers import AdditiveAttention, AttentionCell, AttentionRNN, Dropout, StateBridge, random_uniform
 from common.layers.by_name import LAYERS
 
 FORMS = {"show_attend_tell": "bahdanau", "up_down": "up_down"}  # of the settings, of `AttentionCell`
@@ -27,6 +28,8 @@ class CaptionDecoder(keras.layers.Layer):
             and a cell (Anderson et al. 2018, arXiv:1707.07998), the first of which also reads the mean over the places.
         context_gate: whether a gate decides how much of what was seen is let in.
         doubly_stochastic: weight in the loss of the demand that each place is looked at once in all (Xu et al. 2015).
+        concepts: weight in the loss of the demand that the places tell which words stand in the captions (Fang et al. 2015,
+            arXiv:1411.4952): it shows an encoder that is trained from scratch what to look for.
         embedding_dropout, feature_dropout, output_dropout: share of features that is dropped in training.
         seed: int, of weights and dropout.
 
@@ -50,6 +53,8 @@ class CaptionDecoder(keras.layers.Layer):
         form="show_attend_tell",
         context_gate=True,
         doubly_stochastic=0.0,
+        concepts=0.0,
+        word_dropout=0.0,
         embedding_dropout=0.0,
         feature_dropout=0.0,
         output_dropout=0.0,
@@ -66,15 +71,23 @@ class CaptionDecoder(keras.layers.Layer):
             "form": form,
             "context_gate": context_gate,
             "doubly_stochastic": doubly_stochastic,
+            "concepts": concepts,
+            "word_dropout": word_dropout,
             "embedding_dropout": embedding_dropout,
             "feature_dropout": feature_dropout,
             "output_dropout": output_dropout,
             "seed": seed,
         }
-        self.form, self.doubly_stochastic = form, doubly_stochastic
+        self.form, self.doubly_stochastic, self.concepts = form, doubly_stochastic, concepts
+        self.word_dropout = word_dropout
+        self.seed_generator = keras.random.SeedGenerator(seed)
         seed = seed or 0
         self.feature_dropout = Dropout(feature_dropout, seed=seed, name="feature_dropout")
         self.place = keras.layers.Dense(units, activation="relu", name="place")
+        # Few words stand in a caption, and few places show what they mean.
+        rare = keras.initializers.Constant(-6.0)
+        self.concept = keras.layers.Dense(vocabulary_size, bias_initializer=rare, dtype="float32", name="concept") if concepts else None
+        self.seen = keras.layers.Dense(1, "sigmoid", dtype="float32", name="seen") if concepts else None
         # Also says, in reverse, how well what was found fits each token.
         self.embedding = keras.layers.ReversibleEmbedding(
             vocabulary_size,
@@ -105,6 +118,9 @@ class CaptionDecoder(keras.layers.Layer):
         )
         self.place.build(features_shape)
         self.embedding.build((None, None))
+        if self.concepts:
+            self.concept.build((None, features_shape[1], units))
+            self.seen.build((None, size))
         memory_shape = (None, features_shape[1], units)
         self.recurrence.build((None, None, size + (units if self.form == "up_down" else 0)), memory_shape)
         self.first_state.build([(None, units)])
@@ -113,9 +129,14 @@ class CaptionDecoder(keras.layers.Layer):
     def call(self, features, caption_inputs, training=None):
         batch, captions, time = ops.shape(caption_inputs)
         memory = self.memory(features, training=training)
+        if self.concepts and training:
+            self.add_loss(self.concepts * unseen_words(self.concept(memory), caption_inputs))
         memory, mean = (ops.repeat(each, captions, axis=0) for each in (memory, ops.mean(memory, axis=1)))
         tokens = ops.reshape(caption_inputs, (batch * captions, time))
         real = ops.not_equal(tokens, 0)
+        if self.word_dropout and training:
+            unread = random_uniform(ops.shape(tokens), self.seed_generator) < self.word_dropout
+            tokens = ops.where(ops.logical_and(unread, tokens > END_ID), UNKNOWN_ID, tokens)
         vectors = self.embedding_dropout(self.embedding(tokens), training=training)
         outputs, attention = self.recurrence(
             self.inputs_of(vectors, mean), memory, initial_state=self.first_state([mean]), mask=real, training=training
@@ -142,7 +163,11 @@ class CaptionDecoder(keras.layers.Layer):
     def logits(self, outputs, vectors, training=None):
         """Float32 `[..., vocabulary]` of what the cell found and the vector of the token that it read."""
         found = self.readout(ops.concatenate([outputs, vectors], axis=-1))
-        return ops.cast(self.embedding(self.output_dropout(found, training=training), reverse=True), "float32")
+        logits = ops.cast(self.embedding(self.output_dropout(found, training=training), reverse=True), "float32")
+        if self.concepts:
+            context = outputs[..., -self.options["units"] :]
+            logits = logits + self.seen(found) * self.concept(context)
+        return logits
 
     def start(self, features, copies=1):
         """Looks at pictures, to say their captions one token at a time.
@@ -194,3 +219,21 @@ def unevenness(attention, real):
     counted = ops.cast(ops.any(real, axis=1), "float32")
     uneven = ops.mean(ops.square(1.0 - ops.sum(attention, axis=1)), axis=-1)
     return ops.sum(counted * uneven) / ops.maximum(ops.sum(counted), 1.0)
+
+
+def unseen_words(logits, caption_inputs):
+    """How badly the places tell which words stand in the captions: cross-entropy of all words, summed, mean over the pictures.
+
+    A word is told if any place tells it: `1 - product of (1 - sigmoid(logit))` over the places.
+
+    Args:
+        logits: float32 `[batch, places, vocabulary]`.
+        caption_inputs: int32 `[batch, captions, time]`, 0 is padding.
+    """
+    batch, captions, time = ops.shape(caption_inputs)
+    tokens = ops.reshape(caption_inputs, (batch, captions * time))
+    there = ops.max(ops.one_hot(tokens, logits.shape[-1], dtype="float32"), axis=1)  # [batch, vocabulary]
+    nowhere = -ops.sum(ops.softplus(logits), axis=1)  # logarithm of the probability that no place tells it
+    somewhere = ops.log(ops.maximum(-ops.expm1(nowhere), 1e-6))
+    real = ops.arange(logits.shape[-1]) > END_ID
+    return -ops.mean(ops.sum(ops.where(real, there * somewhere + (1.0 - there) * nowhere, 0.0), axis=-1))

@@ -35,6 +35,8 @@ def build_model(config: Config, preprocessor: Preprocessor) -> keras.Model:
         settings.form,
         settings.context_gate,
         settings.doubly_stochastic,
+        settings.concepts,
+        settings.word_dropout,
         settings.embedding_dropout,
         settings.feature_dropout,
         settings.output_dropout,
