@@ -4,7 +4,7 @@ pixels -> 3x3, stride 2: 16 -> 3x3, stride 2: 32, residual 3x3 -> 3x3, stride 2:
 
 Of ten designs with equal seconds of training under XLA on a CPU this one named most things right: few channels where the
 grid is large. Batch normalisation is worth more than the fifth of the time that it takes, layer normalisation less; more
-residual convolutions saw too few pictures in that time. XLA computes depthwise convolutions ten times as slowly.
+residual convolutions saw too few pictures in that time. XLA computes depthwise convolutions several times as slowly.
 """
 
 import keras
