@@ -26,7 +26,7 @@ SEED = 0
 _LARGE = "_large"
 _DESCRIPTION = """Scenes of one to three kinds of things on a background, with five captions each.
 
-A picture is 96 by 96 pixels and shows from one to four things: one kind of thing, two kinds of which one is left of the other or
+A picture is 96 by 96 pixels and shows from one to six things: one kind of thing, two kinds of which one is left of the other or
 above it, or three in a row from left to right or from top to bottom. The things are pictures of Twemoji, their names those of the
 Unicode CLDR as the package emoji holds them. Every caption says which things there are, how many, and how they stand; some
 say their size or the background. English captions have articles and plurals ("two bears above a car"), those in other languages are

@@ -25,6 +25,7 @@ _SIDES = {"small": (24, 27), None: (33, 38), "large": (44, 48)}
 _SIDES_ALONE = {"small": (24, 29), None: (36, 47), "large": (58, 74)}
 _SMALLEST = 24
 # Columns and rows of a group, by its count. Four in a line would be too small.
+_MOST_ALONG = 2  # things of a group along the line of groups
 _FORMATIONS = {1: ((1, 1),), 2: ((1, 2), (2, 1)), 3: ((1, 3), (3, 1), (2, 2)), 4: ((2, 2),)}
 
 
@@ -69,13 +70,14 @@ def arrange(scene: Scene, random: Random) -> Layout:
         random: drawn from.
     """
     is_downwards = scene.arrangement in ("above", "column")
-    formations = [_formation(group.count, len(scene.groups), is_downwards, random) for group in scene.groups]
-    # A group gets its share of the line of groups by how large it is drawn; it is one thing thick there.
-    weights = [sum(_SIDES[group.size]) for group in scene.groups]
+    formations = [_formation(group, scene, is_downwards, random) for group in scene.groups]
+    # A group gets its share of the line of groups by how large it is drawn, and how many things it is thick there.
+    thicknesses = [rows if is_downwards else columns for columns, rows in formations]
+    weights = [sum(_SIDES[group.size]) * each for group, each in zip(scene.groups, thicknesses, strict=True)]
     lengths = [_FREE * weight / sum(weights) for weight in weights]
-    thickest = max(columns if is_downwards else rows for columns, rows in formations)
+    widest = max(columns if is_downwards else rows for columns, rows in formations)
     # Groups stand about on one line across or down, or "left of" could as well be "above".
-    reach = max(_FREE / 2 - thickest * max(weights) / 4, 0)
+    reach = max(_FREE / 2 - widest * max(sum(_SIDES[group.size]) for group in scene.groups) / 4, 0)
     line = PICTURE_SIZE / 2 + random.uniform(-reach, reach)
     placements: list[Placement] = []
     start = float(_MARGIN)
@@ -90,11 +92,14 @@ def arrange(scene: Scene, random: Random) -> Layout:
     return Layout(tuple(placements), random.getrandbits(32))
 
 
-def _formation(count: int, groups: int, is_downwards: bool, random: Random) -> tuple[int, int]:
-    """Columns and rows of a group. Beside another, a group stands in one column; above another, in one row."""
-    if groups == 1:
-        return random.choice(_FORMATIONS[count])
-    return (count, 1) if is_downwards else (1, count)
+def _formation(group: Group, scene: Scene, is_downwards: bool, random: Random) -> tuple[int, int]:
+    """Columns and rows of a group: the same ones beside a group as above one, so that a number looks the same in both."""
+    if len(scene.groups) == 1:
+        return random.choice(_FORMATIONS[group.count])
+    across = (group.count, 1) if is_downwards else (1, group.count)
+    if any(each.size for each in scene.groups):  # there is no room for a second large thing along the line
+        return across
+    return random.choice([each for each in _FORMATIONS[group.count] if each[is_downwards] <= _MOST_ALONG])
 
 
 def _place(

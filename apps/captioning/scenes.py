@@ -28,8 +28,9 @@ ALONE, BESIDE, ABOVE, ROW, COLUMN = "alone", "beside", "above", "row", "column"
 ARRANGEMENTS = {1: (ALONE,), 2: (BESIDE, ABOVE), 3: (ROW, COLUMN)}  # by number of groups
 MOST_OF_ONE = 4
 MOST_SIZED = 2  # groups of more things than this are all drawn about as large as they fit
-_PAIR_COUNTS = ((1, 1), (1, 2), (1, 3), (2, 1), (2, 2), (3, 1))
-# What stands in the split `compositions` alone. Each arrangement and each pair of counts is in training with another.
+_PAIR_COUNTS = tuple(itertools.product((1, 2, 3), repeat=2))
+# What stands in the split `compositions` alone. Each arrangement and each pair of counts is in training with another, and so is in
+# each arrangement each count on each side.
 HELD_OUT_COMPOSITIONS = frozenset({(BESIDE, (1, 2)), (BESIDE, (3, 1)), (ABOVE, (2, 1)), (ABOVE, (1, 3))})
 
 _SHARES = (("validation", 0.1), ("test", 0.1))  # of combinations; the rest is for training
