@@ -159,12 +159,12 @@ def load_history(path: str | Path) -> dict[str, np.ndarray]:
 
 
 def draw_training_curves(history: dict[str, np.ndarray], title: str = "Training") -> Figure:
-    """Loss and accuracy of training and validation, and learning rate and gradient norm where they were
+    """Loss and accuracy (or CIDEr) of training and validation, and learning rate and gradient norm where they were
     logged.
 
     Args:
-        history: as from `load_history`: `epoch`, `loss`, `val_loss`, `accuracy` or `token_accuracy`, the same with `val_`,
-            and optionally `learning_rate` and `gradient_norm`. What is missing is not drawn.
+        history: as from `load_history`: `epoch`, `loss`, `val_loss`, `accuracy`, `token_accuracy` or `cider`, the same with
+            `val_`, and optionally `learning_rate` and `gradient_norm`. What is missing is not drawn.
         title: above the picture.
     """
     epochs = history.get("epoch", np.arange(len(history["loss"])))
@@ -172,7 +172,7 @@ def draw_training_curves(history: dict[str, np.ndarray], title: str = "Training"
         epochs = epochs + 1  # Keras counts from 0, people from 1
     panels = [
         (name, [column for column in (name, f"val_{name}") if column in history])
-        for name in ("loss", "accuracy", "token_accuracy", "learning_rate", "gradient_norm")
+        for name in ("loss", "accuracy", "token_accuracy", "cider", "learning_rate", "gradient_norm")
     ]
     panels = [(name, columns) for name, columns in panels if columns]
     rows = math.ceil(len(panels) / 2)

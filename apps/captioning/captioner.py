@@ -13,7 +13,7 @@ from keras import ops
 from apps.captioning.batches import CaptionBatches
 from apps.captioning.model import trained_part
 from common.data.token_vocabulary import END_ID, PAD_ID, START_ID, UNKNOWN_ID
-from common.decoding import Beams, Decoded, beam_search, greedy
+from common.decoding import Beams, Decoded, beam_search, greedy, repeat_rows, sample
 from common.training.token_losses import SmoothedCrossEntropy, token_metrics
 
 BATCH = 64  # pictures at once
@@ -46,6 +46,20 @@ class Captioner:
         """The most likely token at each step: `[batch, places, channels]` to `ids` `[batch, max_length]` and what goes with them."""
         step, state = self.decoder.start(features)
         return greedy(step, state, _first(features), **self._options)
+
+    def sample(self, features, seeds, copies, max_length) -> Decoded:
+        """Captions drawn from the distribution of the network.
+
+        Args:
+            features: float `[batch, places, channels]`.
+            seeds: int32 or uint32 `[batch·copies]`, one for each caption.
+            copies: captions of each picture, int; they stand side by side.
+            max_length: tokens after which a caption is broken off, int.
+        """
+        step, state = self.decoder.start(features, copies)
+        first = repeat_rows(_first(features), copies)
+        options = {**self._options, "max_length": max_length}
+        return sample(step, repeat_rows(state, copies), first, seeds, **options)
 
     def beam_search(self, features, width, length_penalty, widths=None) -> Beams:
         """The best captions, best first.

@@ -252,7 +252,10 @@ class CaptioningTrainConfig(TrainConfig):
         ge=0,
         le=100_000,
     )
-    self_critical_learning_rate: float = option(5e-5, "Adam's step size in them", gt=0, le=10)
+    self_critical_learning_rate: float = option(5e-5, "Adam's step size in them, which stays", gt=0, le=10)
+    self_critical_samples: int = option(
+        5, "captions drawn of each picture in them; each is judged against the others", unit="captions", ge=2, le=64
+    )
 
 
 class DecodingConfig(ConfigModel):

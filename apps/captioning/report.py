@@ -11,6 +11,7 @@ import numpy as np
 
 from apps.captioning.attention_picture import draw_attention
 from apps.captioning.contact_sheet import draw_contact_sheet
+from apps.captioning.second_phase import SecondPhase
 from common.evaluation import require_evaluated
 from common.figures import save_figures
 from common.files import atomic_write, reading
@@ -119,4 +120,8 @@ def draw_pictures(run: Run, split: str = "test") -> list[Path]:
         figures[f"attention{ending}"] = draw_attention(picture, tokens, weights, title)
     if run.history_path.exists():
         figures["training"] = draw_training_curves(load_history(run.history_path), f"Training of {run.path.name}")
+    path = SecondPhase.of(run).history_path
+    if path.exists():
+        title = f"Self-critical training of {run.path.name}"
+        figures["self_critical"] = draw_training_curves(load_history(path), title)
     return save_figures(run.pictures_path, figures)

@@ -8,6 +8,7 @@ from apps.captioning.inputs import inputs_of
 from apps.captioning.model import build_model, trained_part
 from apps.captioning.pictures import Splits
 from apps.captioning.preprocessing import Preprocessor
+from apps.captioning.self_critical import require_sampling_backend, train_self_critically
 from common.console import get_console
 from common.runs import Run
 from common.training.compilation import require_jit_compile
@@ -32,17 +33,18 @@ def train(config: Config, run: Run, splits: Splits, preprocessor: Preprocessor, 
         A model from `pixels` and `caption_inputs` to logits float32 `[batch, captions, time, vocabulary]`.
     """
     console = get_console()
+    require_sampling_backend(config)
     set_seeds(config.train.seed)
     set_precision(config.train.mixed_precision)
     network = build_model(config, preprocessor)
     require_float32_outputs(network)
     # Pixels, or what an encoder that stays as it is has made of them.
     name = "pixels" if config.model.encoder_is_trained else "features"
+    pictures = {"train": splits.train, "validation": splits.validation}
+    inputs = {split: inputs_of(each, preprocessor, config, network) for split, each in pictures.items()}
     training_data, validation_data = (
-        make_batches(
-            part, inputs_of(part, preprocessor, config, network), preprocessor, config, name, part is splits.train
-        )
-        for part in (splits.train, splits.validation)
+        make_batches(each, inputs[split], preprocessor, config, name, split == "train")
+        for split, each in pictures.items()
     )
     console.table(
         {
@@ -64,7 +66,7 @@ def train(config: Config, run: Run, splits: Splits, preprocessor: Preprocessor, 
         jit_compile=config.train.jit_compile,
     )
     require_jit_compile(part, config.train.jit_compile)
-    resumable_fit(
+    result = resumable_fit(
         part,
         training_data,
         validation_data.evaluation_dataset(),
@@ -75,6 +77,8 @@ def train(config: Config, run: Run, splits: Splits, preprocessor: Preprocessor, 
         resume=resume,
         console=console,
     )
+    if config.train.self_critical_epochs:
+        train_self_critically(network, part, inputs, config, run, splits, preprocessor, result, resume)
     if config.train.mixed_precision:
         network = rebuilt_in_float32(network, lambda: build_model(config, preprocessor))
     return keras.Model(network.input, network.output, name=network.name)  # without the optimizer it was trained with

@@ -20,6 +20,7 @@ from common.training.checkpoints import Checkpoints, TrainingState
 from common.training.compilation import require_numeric_inputs
 from common.training.event_log import EventLog
 from common.training.interrupt import Interrupt
+from common.training.measured_validation import MeasuredValidation
 from common.training.reporting import Reporting, TrainingConsole
 
 
@@ -77,7 +78,8 @@ def resumable_fit(
     Args:
         model: Compiled with `make_optimizer`'s optimizer.
         training_data: See `TrainingData`.
-        validation_data: A finite `tf.data.Dataset`, gone through after every epoch; None = no validation.
+        validation_data: A finite `tf.data.Dataset`, gone through after every epoch; or a function that measures the model
+            and returns numbers by name, without `val_`; None = no validation.
         run: Where checkpoints, `history.csv` and TensorBoard's files go.
         train_config: Epochs, patience, steps between checkpoints.
         monitor: The metric that decides which epoch is best, with `val_` in front for validation.
@@ -147,6 +149,8 @@ def _fit(model, training_data, validation_data, run, config, state, checkpoints,
     steps_per_epoch = training_data.steps_per_epoch
     # About a hundred readings an epoch: enough for a curve, too few to slow a step of a millisecond.
     every_steps = max(10, steps_per_epoch // 100)
+    measures = [MeasuredValidation(validation_data)] if callable(validation_data) else []
+    batches_of_validation = None if measures else validation_data
     log = EventLog(Path(run.logs_path) if config.tensorboard else None)
     reporting = Reporting(
         console,
@@ -154,7 +158,7 @@ def _fit(model, training_data, validation_data, run, config, state, checkpoints,
         state,
         steps_per_epoch=steps_per_epoch,
         epochs=config.epochs,
-        validation_steps=_length(validation_data),
+        validation_steps=_length(batches_of_validation),
         every_steps=every_steps,
         padded_lengths=training_data.padded_lengths,
     )
@@ -170,8 +174,9 @@ def _fit(model, training_data, validation_data, run, config, state, checkpoints,
             every_steps=every_steps,
             interrupt=interrupt,
         )
-        # In this order: the first adds the learning rate and the gradient norm to what the last one shows.
-        callbacks = [bookkeeping, ValidateAverages(), reporting]
+        # In this order: bookkeeping judges what was measured, and adds the learning rate and the gradient norm to what the
+        # last one shows.
+        callbacks = [*measures, bookkeeping, ValidateAverages(), reporting]
 
         def fit_epochs(to_epoch: int, steps: int) -> None:
             first_step = state.epoch * steps_per_epoch + state.step
@@ -179,7 +184,7 @@ def _fit(model, training_data, validation_data, run, config, state, checkpoints,
             require_numeric_inputs(batches.element_spec)
             model.fit(
                 batches,
-                validation_data=validation_data,
+                validation_data=batches_of_validation,
                 initial_epoch=state.epoch,
                 epochs=to_epoch,
                 steps_per_epoch=steps,
