@@ -186,9 +186,9 @@ class ModelConfig(ConfigModel):
         ge=0,
         le=100,
     )
-    concepts: float = option(
-        0.1,
-        "weight of the demand that the places of the picture tell which words stand in its captions (Fang et al. 2015)",
+    lexicon: float = option(
+        0.2,
+        "weight of the demand that the places of the picture explain the words of its captions (Duygulu et al. 2002)",
         ge=0,
         le=100,
     )

@@ -28,8 +28,10 @@ class CaptionDecoder(keras.layers.Layer):
             and a cell (Anderson et al. 2018, arXiv:1707.07998), the first of which also reads the mean over the places.
         context_gate: whether a gate decides how much of what was seen is let in.
         doubly_stochastic: weight in the loss of the demand that each place is looked at once in all (Xu et al. 2015).
-        concepts: weight in the loss of the demand that the places tell which words stand in the captions (Fang et al. 2015,
-            arXiv:1411.4952): it shows an encoder that is trained from scratch what to look for.
+        lexicon: weight in the loss of the demand that the places explain the words of the captions, as a lexicon from places to
+            words would (Duygulu et al. 2002, Object Recognition as Machine Translation); it shows an encoder that is trained
+            from scratch what to look for, long before whole captions do. With a weight the words of what is looked at also
+            count when a word is chosen.
         embedding_dropout, feature_dropout, output_dropout: share of features that is dropped in training.
         seed: int, of weights and dropout.
 
@@ -53,7 +55,7 @@ class CaptionDecoder(keras.layers.Layer):
         form="show_attend_tell",
         context_gate=True,
         doubly_stochastic=0.0,
-        concepts=0.0,
+        lexicon=0.0,
         word_dropout=0.0,
         embedding_dropout=0.0,
         feature_dropout=0.0,
@@ -71,23 +73,22 @@ class CaptionDecoder(keras.layers.Layer):
             "form": form,
             "context_gate": context_gate,
             "doubly_stochastic": doubly_stochastic,
-            "concepts": concepts,
+            "lexicon": lexicon,
             "word_dropout": word_dropout,
             "embedding_dropout": embedding_dropout,
             "feature_dropout": feature_dropout,
             "output_dropout": output_dropout,
             "seed": seed,
         }
-        self.form, self.doubly_stochastic, self.concepts = form, doubly_stochastic, concepts
+        self.form, self.doubly_stochastic, self.lexicon = form, doubly_stochastic, lexicon
         self.word_dropout = word_dropout
         self.seed_generator = keras.random.SeedGenerator(seed)
         seed = seed or 0
         self.feature_dropout = Dropout(feature_dropout, seed=seed, name="feature_dropout")
         self.place = keras.layers.Dense(units, activation="relu", name="place")
-        # Few words stand in a caption, and few places show what they mean.
-        rare = keras.initializers.Constant(-6.0)
-        self.concept = keras.layers.Dense(vocabulary_size, bias_initializer=rare, dtype="float32", name="concept") if concepts else None
-        self.seen = keras.layers.Dense(1, "sigmoid", dtype="float32", name="seen") if concepts else None
+        if lexicon:
+            self.words = keras.layers.Dense(vocabulary_size, dtype="float32", name="words")
+            self.seen = keras.layers.Dense(1, "sigmoid", dtype="float32", name="seen")
         # Also says, in reverse, how well what was found fits each token.
         self.embedding = keras.layers.ReversibleEmbedding(
             vocabulary_size,
@@ -118,8 +119,8 @@ class CaptionDecoder(keras.layers.Layer):
         )
         self.place.build(features_shape)
         self.embedding.build((None, None))
-        if self.concepts:
-            self.concept.build((None, features_shape[1], units))
+        if self.lexicon:
+            self.words.build((None, features_shape[1], units))
             self.seen.build((None, size))
         memory_shape = (None, features_shape[1], units)
         self.recurrence.build((None, None, size + (units if self.form == "up_down" else 0)), memory_shape)
@@ -129,8 +130,8 @@ class CaptionDecoder(keras.layers.Layer):
     def call(self, features, caption_inputs, training=None):
         batch, captions, time = ops.shape(caption_inputs)
         memory = self.memory(features, training=training)
-        if self.concepts and training:
-            self.add_loss(self.concepts * unseen_words(self.concept(memory), caption_inputs))
+        if self.lexicon and training:
+            self.add_loss(self.lexicon * unexplained_words(self.words(memory), caption_inputs))
         memory, mean = (ops.repeat(each, captions, axis=0) for each in (memory, ops.mean(memory, axis=1)))
         tokens = ops.reshape(caption_inputs, (batch * captions, time))
         real = ops.not_equal(tokens, 0)
@@ -164,9 +165,9 @@ class CaptionDecoder(keras.layers.Layer):
         """Float32 `[..., vocabulary]` of what the cell found and the vector of the token that it read."""
         found = self.readout(ops.concatenate([outputs, vectors], axis=-1))
         logits = ops.cast(self.embedding(self.output_dropout(found, training=training), reverse=True), "float32")
-        if self.concepts:
+        if self.lexicon:
             context = outputs[..., -self.options["units"] :]
-            logits = logits + self.seen(found) * self.concept(context)
+            logits = logits + self.seen(found) * self.words(context)
         return logits
 
     def start(self, features, copies=1):
@@ -221,19 +222,21 @@ def unevenness(attention, real):
     return ops.sum(counted * uneven) / ops.maximum(ops.sum(counted), 1.0)
 
 
-def unseen_words(logits, caption_inputs):
-    """How badly the places tell which words stand in the captions: cross-entropy of all words, summed, mean over the pictures.
+def unexplained_words(logits, caption_inputs):
+    """How badly the places explain the words of the captions, by the first model of Brown et al. 1993 (aclanthology J93-2003).
 
-    A word is told if any place tells it: `1 - product of (1 - sigmoid(logit))` over the places.
+    A word comes from any of the places, whichever: its probability is the mean over the places of that of each.
 
     Args:
-        logits: float32 `[batch, places, vocabulary]`.
+        logits: float32 `[batch, places, vocabulary]`, of the words at each place.
         caption_inputs: int32 `[batch, captions, time]`, 0 is padding.
+
+    Returns:
+        Negative logarithm of the probability of all different words of a picture, mean over the pictures.
     """
     batch, captions, time = ops.shape(caption_inputs)
     tokens = ops.reshape(caption_inputs, (batch, captions * time))
     there = ops.max(ops.one_hot(tokens, logits.shape[-1], dtype="float32"), axis=1)  # [batch, vocabulary]
-    nowhere = -ops.sum(ops.softplus(logits), axis=1)  # logarithm of the probability that no place tells it
-    somewhere = ops.log(ops.maximum(-ops.expm1(nowhere), 1e-6))
-    real = ops.arange(logits.shape[-1]) > END_ID
-    return -ops.mean(ops.sum(ops.where(real, there * somewhere + (1.0 - there) * nowhere, 0.0), axis=-1))
+    words = ops.cast(ops.arange(logits.shape[-1]) > END_ID, "float32")
+    probability = ops.mean(ops.softmax(logits, axis=-1), axis=1)
+    return -ops.mean(ops.sum(words * there * ops.log(probability + 1e-7), axis=-1))

@@ -35,7 +35,7 @@ def build_model(config: Config, preprocessor: Preprocessor) -> keras.Model:
         settings.form,
         settings.context_gate,
         settings.doubly_stochastic,
-        settings.concepts,
+        settings.lexicon,
         settings.word_dropout,
         settings.embedding_dropout,
         settings.feature_dropout,
