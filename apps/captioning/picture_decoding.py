@@ -50,6 +50,7 @@ def decode_pictures(images: tf.Tensor, size: int, fit: Literal["stretch", "crop"
     """
     if fit not in ("stretch", "crop"):
         raise ValueError(f"fit is 'stretch' or 'crop', not {fit!r}")
+    images = tf.convert_to_tensor(images, tf.string)
     headers = picture_headers.read_headers(images)
     with tf.control_dependencies(_checks(images, headers)):
         headers = {name: tf.identity(values) for name, values in headers.items()}
@@ -62,7 +63,7 @@ def decode_pictures(images: tf.Tensor, size: int, fit: Literal["stretch", "crop"
         return _decode_one(image, dict(zip(names, tf.unstack(row, num=len(names)))), size, fit)
 
     pictures = tf.map_fn(
-        decode, (images, facts), parallel_iterations=8, fn_output_signature=tf.TensorSpec([size, size, 3], tf.uint8)
+        decode, (images, facts), parallel_iterations=4, fn_output_signature=tf.TensorSpec([size, size, 3], tf.uint8)
     )
     return tf.ensure_shape(pictures, [None, size, size, 3])
 
@@ -87,7 +88,7 @@ def _checks(images: tf.Tensor, headers: dict[str, tf.Tensor]) -> list[tf.Tensor]
     return [
         _refuse_first(
             formats == UNKNOWN,
-            lambda at: [" begins with ", tf.strings.substr(images[at], 0, 12), f", but it must be {_FORMATS}"],
+            lambda at: [" begins with ", _printable(images[at]), f", but it must be {_FORMATS}"],
         ),
         _refuse_first(
             is_picture & (pixels == 0), lambda at: [" begins as ", names[at], ", but its header is damaged or cut off"]
@@ -117,6 +118,13 @@ def _refuse_first(bad: tf.Tensor, sentence: Callable[[tf.Tensor], list[str | tf.
             return tf.constant(False)
 
     return tf.cond(tf.reduce_any(bad), refuse, lambda: tf.constant(True))
+
+
+def _printable(image: tf.Tensor) -> tf.Tensor:
+    """The first bytes as ASCII, tf.string []: messages of errors must be text."""
+    letters = tf.constant([chr(value) if 32 <= value < 127 else "?" for value in range(256)])
+    start = tf.io.decode_raw(tf.strings.substr(image, 0, 12), tf.uint8)
+    return tf.strings.reduce_join(tf.gather(letters, tf.cast(start, tf.int32)))
 
 
 def _branches(headers: dict[str, tf.Tensor], size: int) -> tf.Tensor:

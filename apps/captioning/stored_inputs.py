@@ -127,7 +127,7 @@ def store_inputs(
     dtype: np.typing.DTypeLike,
     key: str,
     folder: Path | str,
-    batch_size: int = 64,
+    batch_size: int = 128,
     max_unusable_fraction: float = 1.0,
     description: str = "reading the pictures",
 ) -> StoredInputs:
@@ -167,7 +167,7 @@ class _Work:
         self._digests: list[bytes] = []
         self._waiting: dict[bytes, tuple[int, bytes]] = {}  # digest -> number of the picture and its bytes
         self._waiting_bytes = 0
-        self._broken: dict[bytes, str] = {}
+        self._broken: dict[bytes, tuple[int, str]] = {}  # digest -> number of the picture and the sentence on it
         self._broken_count, self._computed = 0, False
 
     def run(self) -> Iterator[tuple[int, bool]]:
@@ -240,7 +240,7 @@ class _Work:
         try:
             picture_checks.check_picture(data, str(self._names[index]))
         except UserError as error:
-            self._broken[digest] = str(error)
+            self._broken[digest] = index, str(error)
             self._store.broken.add(digest)
             self._count_broken()
             return True
@@ -259,7 +259,7 @@ class _Work:
         return f"{self._broken_count:,} of {len(self._pictures):,} pictures"
 
     def _named(self) -> str:
-        sentences = list(self._broken.values())
+        sentences = [sentence for _, sentence in sorted(self._broken.values())]
         more = [f"and {len(sentences) - _NAMED:,} more"] if len(sentences) > _NAMED else []
         return " | ".join(sentences[:_NAMED] + more)
 
