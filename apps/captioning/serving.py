@@ -46,9 +46,10 @@ def endpoints(model, preprocessor):
         ids = tf.where(there[:, None] & (ids != END_ID), ids, PAD_ID)
         lengths = tf.reduce_sum(tf.cast(ids != PAD_ID, tf.int32), axis=1)
         ids = ids[:, : tf.reduce_max(tf.concat([lengths, [1]], axis=0))]
-        tokens = tf.strings.regex_replace(preprocessor.tokens(ids), "▁", " ")
+        # Without the space before a word. A space that is a token of its own stays: an empty one would mean the end.
+        tokens = tf.strings.regex_replace(preprocessor.tokens(ids), "^▁(.+)$", r"\1")
         return {
-            "tokens": tf.where(ids != PAD_ID, tf.strings.strip(tokens), ""),
+            "tokens": tf.where(ids != PAD_ID, tf.strings.regex_replace(tokens, "▁", " "), ""),
             "attention": captioner.attention(features, ids),
         }
 
