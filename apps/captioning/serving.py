@@ -39,7 +39,11 @@ def endpoints(model, preprocessor):
     captioner = Captioner(model, preprocessor)
 
     def features_of(image):
-        return captioner.features(preprocessor(image)["pixels"])
+        pixels = preprocessor(image)["pixels"]
+        count = tf.shape(pixels)[0]
+        # TensorFlow fuses a convolution with what follows it, and then fails on a batch of no pictures.
+        pixels = tf.pad(pixels, [[0, tf.maximum(1 - count, 0)], [0, 0], [0, 0], [0, 0]])
+        return captioner.features(pixels)[:count]
 
     def looked(features, ids, there):
         """The tokens of ids, and where it looked to say them."""
