@@ -145,4 +145,6 @@ def test_captions_to_evaluate_may_be_longer_than_all_of_the_training():
     preprocessor = make_preprocessor(config, pictures.take(np.array([0, 4, 8])))  # one short caption each
     inputs = Arrays(np.zeros((12, 2), np.uint8))
     batches = make_batches(pictures, inputs, preprocessor, config, "features", False)
-    assert sum(1 for batch in batches.evaluation_dataset() for _ in captions_of(batch)) == sum(map(len, pictures.captions))
+    assert sum(1 for batch in batches.evaluation_dataset() for _ in captions_of(batch)) == sum(
+        map(len, pictures.captions)
+    )

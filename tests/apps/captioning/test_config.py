@@ -32,7 +32,10 @@ def test_every_setting_says_what_it_means():
     ("settings", "sentence"),
     [
         ({"data.name": "emoji"}, r"the bundled set is emoji_scenes"),
-        ({"data.source": "tfds"}, "'emoji_scenes', which is bundled; name a set of the catalogue, such as coco_captions"),
+        (
+            {"data.source": "tfds"},
+            "'emoji_scenes', which is bundled; name a set of the catalogue, such as coco_captions",
+        ),
         ({"data.language": "eo"}, "'eo', but the scenes speak en, de, .* and pt"),
         ({"data.source": "files", "data.path": "photos"}, "data.captions must name the file of the captions"),
         ({"data.captions": "a.csv"}, "data.captions is 'a.csv', but data.source is bundled; add --data.source files"),

@@ -26,9 +26,7 @@ def made(form="show_attend_tell", cell="lstm", context_gate=True, **options):
     decoder = CaptionDecoder(VOCABULARY, cell, 8, 8, 6, form, context_gate, **options)
     decoder.build((None, PLACES, CHANNELS), (None, None, None))
     random = np.random.default_rng(0)
-    decoder.set_weights(
-        [weight + random.normal(scale=0.5, size=weight.shape) for weight in decoder.get_weights()]
-    )
+    decoder.set_weights([weight + random.normal(scale=0.5, size=weight.shape) for weight in decoder.get_weights()])
     return decoder
 
 
