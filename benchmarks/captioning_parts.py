@@ -17,6 +17,7 @@ from apps.captioning.model import build_model, trained_part
 from apps.captioning.preprocessing import Preprocessor
 from apps.captioning.stored_inputs import store_inputs
 from common.config import resolve_config
+from common.console import Console, use_console
 from common.data.token_vocabulary import END_ID, START_ID
 from common.errors import UserError
 from common.training.optimizer import make_optimizer
@@ -47,10 +48,8 @@ class Sizes:
 
 def configured(preset: str, **settings: str) -> Config:
     """The settings of a preset, without a mean of the weights and with a learning rate that does not depend on the step."""
-    sections = {name: dict(values) for name, values in PRESETS[preset].items()}
-    sections.setdefault("train", {}).update(schedule="constant", warmup_fraction=0.0, weight_average=0.0)
-    values = {f"{section}.{name}": str(value) for section, part in sections.items() for name, value in part.items()}
-    return resolve_config(Config, overrides={**values, **settings})
+    steady = {"train.schedule": "constant", "train.warmup_fraction": "0", "train.weight_average": "0"}
+    return resolve_config(Config, PRESETS, preset, overrides={**steady, **settings})
 
 
 def network_of(vocabulary: int, config: Config, metrics: bool = True) -> keras.Model:
@@ -79,14 +78,14 @@ def batch_of(network: keras.Model, pictures: int, captions: int, time: int, voca
 
 
 def made_up_photograph(width: int, height: int, seed: int) -> bytes:
-    """A JPEG with large and small structure, as large as those of a camera of this size."""
+    """A JPEG with large and small structure; at 320x240 as many bytes as the mean of those of Flickr8k."""
     rng = np.random.default_rng([seed, width, height])
     coarse = Image.fromarray(rng.integers(0, 256, (9, 12, 3), np.uint8)).resize(
         (width, height), Image.Resampling.BICUBIC
     )
-    grain = Image.fromarray(rng.integers(0, 256, (height, width, 3), np.uint8)).filter(ImageFilter.GaussianBlur(1.5))
+    grain = Image.fromarray(rng.integers(0, 256, (height, width, 3), np.uint8)).filter(ImageFilter.GaussianBlur(1))
     target = io.BytesIO()
-    Image.blend(coarse, grain, 0.3).save(target, "JPEG", quality=90)
+    Image.blend(coarse, grain, 0.5).save(target, "JPEG", quality=90)
     return target.getvalue()
 
 
@@ -134,6 +133,7 @@ class FeatureMaker:
 
     def store(self, folder: Path) -> None:
         """All pictures to features in files of `folder`, which must have none of them."""
+        use_console(Console(stream=io.StringIO()))  # its progress bar would stand between the tables
         store_inputs(
             self.pictures,
             list(map(str, range(len(self.pictures)))),
