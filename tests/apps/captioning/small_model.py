@@ -105,7 +105,7 @@ def make_network(config, preprocessor, scale=0.6):
 
 def pixels_of(preprocessor, pictures):
     """Uint8 `[pictures, size, size, 3]`."""
-    return preprocessor(tf.constant(list(pictures)))["pixels"].numpy()
+    return preprocessor(tf.constant(list(pictures), tf.string))["pixels"].numpy()
 
 
 def forced(ids):

@@ -40,7 +40,7 @@ def test_numbers_of_a_caption_are_that_caption(unit):
     preprocessor = make_preprocessor(make_config(unit=unit, vocabulary_size=60, max_length=80))
     assert back(preprocessor, *CAPTIONS) == CAPTIONS
     ids = preprocessor.caption_ids(CAPTIONS)
-    assert ids.dtype == tf.int32 and (ids[:, -1].numpy() == END_ID).all()
+    assert ids.dtype == tf.int32 and all(each[-1] == END_ID for each in ids.to_list())
     tokens = b"".join(preprocessor.tokens(ids[0, :-1]).numpy()).decode()
     assert tokens.replace("▁", " ").strip() == CAPTIONS[0]
 
@@ -60,7 +60,7 @@ def test_unknown_words_are_marked_and_long_captions_are_cut(plain):
 
 
 def test_rare_words_are_left_out_of_the_vocabulary():
-    sizes = [make_preprocessor(make_config(min_count=count)).vocabulary.size for count in (1, 8)]
+    sizes = [make_preprocessor(make_config(min_count=count)).vocabulary.size for count in (1, 14)]
     assert sizes[0] > sizes[1]
 
 
