@@ -8,6 +8,7 @@ from pathlib import Path
 
 import keras
 import numpy as np
+import tensorflow as tf
 from keras import ops
 
 from apps.captioning.captioner import Captioner
@@ -42,7 +43,8 @@ def diagnose(config: Config, folder: Path, splits: Splits, preprocessor: Preproc
     ids = preprocessor.caption_ids([splits.train.captions[index][0] for index in range(count)])
     tokens = ids.to_tensor(PAD_ID)
     captioner = Captioner(network, preprocessor)
-    features = captioner.features(ops.convert_to_tensor(preprocessor(pictures)["pixels"].numpy()))
+    pixels = tf.function(preprocessor)(tf.constant(pictures))["pixels"].numpy()
+    features = captioner.features(ops.convert_to_tensor(pixels))
     decoder = captioner.decoder
     mean = ops.mean(decoder.memory(features), axis=1)
     vectors = decoder.inputs_of(decoder.embedding(ops.convert_to_tensor(tokens.numpy())), mean)
