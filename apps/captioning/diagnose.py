@@ -51,7 +51,7 @@ def diagnose(config: Config, folder: Path, splits: Splits, preprocessor: Preproc
     # Behind the token stands in the kernel what the cell is fed: what was seen, or what the second cell said.
     fed = mean if decoder.form == "show_attend_tell" else ops.zeros_like(mean)
     vectors = ops.concatenate([vectors, ops.repeat(fed[:, None], tokens.shape[1], axis=1)], axis=-1)
-    readout = fresh_readout(ids[:, 0].numpy(), config.model.units, preprocessor.vocabulary.size, config.train.seed)
+    readout = fresh_readout(tokens[:, 0].numpy(), config.model.units, preprocessor.vocabulary.size, config.train.seed)
     return beside_simple_rnn(
         config.model.cell,
         decoder.cell.cell,
