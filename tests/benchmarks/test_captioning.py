@@ -272,7 +272,7 @@ TINY = {
     "model.embedding_dim": "5",
     "model.units": "6",
     "model.attention_units": "4",
-    "preprocessing.picture_size": "32",
+    "preprocessing.picture_size": "64",
     "train.jit_compile": "false",  # XLA would compile for half a minute
 }
 SHAPE = captioning_speed.Shape("base", 3, 2, 7, 20)
