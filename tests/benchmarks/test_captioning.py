@@ -308,8 +308,8 @@ def torch_weights(network, torch):
         "embedding/embeddings": "embedding.weight",
         "first_state/dense_0/kernel": "first_state.weight",
         "first_state/dense_0/bias": "first_state.bias",
-        "cell/lstm_cell/bias": "decoder.input.bias",
-        "cell/lstm_cell/recurrent_kernel": "decoder.recurrent.weight",
+        "cell/cell/bias": "decoder.input.bias",
+        "cell/cell/recurrent_kernel": "decoder.recurrent.weight",
         "cell/attention/query_kernel": "decoder.query.weight",
         "cell/attention/memory_kernel": "decoder.keys.weight",
         "cell/attention/bias": "decoder.keys.bias",
@@ -321,12 +321,12 @@ def torch_weights(network, torch):
     }
     weights = {}
     for path, value in found.items():
-        short = path.split("decoder/", 1)[-1]
+        short = path.split("decoder/", 1)[-1].removeprefix("recurrence/")
         if path.startswith("convolution"):
             number, kind = path.removeprefix("convolution").split("/")
             array = value.transpose(3, 2, 0, 1) if kind == "kernel" else value
             weights[f"encoder.convolutions.{number}.{'weight' if kind == 'kernel' else 'bias'}"] = array
-        elif short.endswith("/kernel") and "cell/" in short and "gate" not in short:
+        elif short == "cell/cell/kernel":  # of the token, then of what was found
             weights["decoder.input.weight"], weights["decoder.context.weight"] = value[:5].T, value[5:].T
         else:
             name = names[short]
