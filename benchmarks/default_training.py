@@ -4,7 +4,7 @@ Runs the command of that target in a process of its own, into a folder that is r
 prepared in the first run in this clone; run twice, or read `data` apart. `start of training to done` is all but `data` and
 `adapt`: compiling, fitting, evaluating beside the baselines, exporting and verifying the export. The JSON file is
 `benchmarks/results/default_training.json`, with `--app forecasting` `forecasting_training.json`, with `--app translation`
-`translation_training.json`, with `--app music` `music_training.json`.
+`translation_training.json`, with `--app music` `music_training.json`, with `--app captioning` `captioning_training.json`.
 """
 
 import json
@@ -23,9 +23,14 @@ APPS = {
     "forecasting": "forecasting_training",
     "translation": "translation_training",
     "music": "music_training",
+    "captioning": "captioning_training",
 }
 # What the default training of music was made for: from start of training to done, and on the test split of the chorales.
 MUSIC_GOALS = {"training_to_done_seconds": 300.0, "nats_per_note": 0.50}
+# That of captioning: seconds at most; at least these shares of the scenes described in full, of combinations of things, and of
+# relations with counts, that were never in training.
+CAPTIONING_SECONDS = 360.0
+CAPTIONING_GOALS = {"scene_accuracy": 0.90, "composition_accuracy": 0.75}
 
 
 def main() -> int:
@@ -58,6 +63,7 @@ def main() -> int:
         "forecasting": of_forecasting,
         "translation": of_translation,
         "music": of_music,
+        "captioning": of_captioning,
     }
     quality, lines = readers[arguments.app](metrics, finished.output)
     print()
@@ -176,6 +182,45 @@ def of_music(metrics: dict[str, Any], output: str) -> tuple[dict[str, Any], list
     lines.append(["padded steps / steps", row["padding_waste"]])
     for name, goal in row["goals"].items():
         lines.append([f"goal: {name} at most {goal['at_most']:g}", "reached" if goal["reached"] else "missed"])
+    return row, lines
+
+
+def of_captioning(metrics: dict[str, Any], output: str) -> tuple[dict[str, Any], list[list[Any]]]:
+    """How many scenes are described in full, beside the baselines, and the goals; arguments as above."""
+    values, baselines = metrics["metrics"], metrics["baselines"]
+    compared = (*CAPTIONING_GOALS, "cider", "bleu_4")
+    seconds = sum(metrics["seconds"][stage] for stage in ("train", "evaluate", "export"))
+    goals = {"training_to_done_seconds": {"at_most": CAPTIONING_SECONDS, "reached": seconds <= CAPTIONING_SECONDS}}
+    for name, goal in CAPTIONING_GOALS.items():
+        goals[name] = {"at_least": goal, "reached": values[name] >= goal}
+    row = {
+        **{name: values[name] for name in (*compared, "token_accuracy", "perplexity")},
+        "baselines": {system: {name: each[name] for name in compared} for system, each in baselines.items()},
+        "scenes": metrics["scenes"],
+        "diversity": metrics["diversity"],
+        "examples": metrics["examples"],
+        "caption_seconds": metrics["seconds"]["caption"],
+        "goals": goals,
+        "padding_waste": child.padding_waste(output),
+    }
+    titles = (
+        "scenes of held-out combinations, all right",
+        "never combined relations and counts, all right",
+        *compared[2:],
+    )
+    lines = []
+    for name, title in zip(compared, titles, strict=True):
+        lines.append([title, row[name]])
+        lines += [[f"  of {system}", each[name]] for system, each in row["baselines"].items()]
+    lines += [
+        ["of so many test pictures", row["examples"]],
+        ["captioning them, s", row["caption_seconds"]],
+        ["perplexity", row["perplexity"]],
+        ["padded steps / steps", row["padding_waste"]],
+    ]
+    for name, goal in goals.items():
+        bound = f"at most {goal['at_most']:g}" if "at_most" in goal else f"at least {goal['at_least']:g}"
+        lines.append([f"goal: {name} {bound}", "reached" if goal["reached"] else "missed"])
     return row, lines
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Iterator, Sequence
 
@@ -114,6 +115,19 @@ class _Compiled(keras.Model):
         return self.function(inputs)
 
 
+# An evaluation asks several times, about several splits: with a graph for each, TensorFlow warns that it traces too often.
+@functools.lru_cache(maxsize=1)
+def _compiled_best(network, preprocessor):
+    captioner = Captioner(network, preprocessor)
+    return _Compiled(network, lambda read: captioner.best(captioner.features(read)))
+
+
+@functools.lru_cache(maxsize=1)
+def _compiled_mean(network, preprocessor):
+    captioner = Captioner(network, preprocessor)
+    return _Compiled(network, lambda read: ops.mean(captioner.features(read), axis=1))
+
+
 def _in_batches(inputs, rows: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Rows and what is stored of them, in batches of one size; -1 fills up the last."""
     for start in range(0, len(rows), BATCH):
@@ -131,8 +145,7 @@ def caption_pictures(network: keras.Model, preprocessor, inputs) -> tuple[list[s
         Captions in the order of the pictures, and their scores float32 `[pictures]`: the logarithm of their probability, divided by
         the length penalty.
     """
-    captioner = Captioner(network, preprocessor)
-    best = _Compiled(network, lambda read: captioner.best(captioner.features(read)))
+    best = _compiled_best(network, preprocessor)
     captions, scores = [], []
     for rows, read in _in_batches(inputs, np.arange(len(inputs))):
         ids, found = best.predict_on_batch(read)
@@ -144,8 +157,7 @@ def caption_pictures(network: keras.Model, preprocessor, inputs) -> tuple[list[s
 
 def mean_features(network: keras.Model, preprocessor, inputs) -> np.ndarray:
     """The features of the encoder, mean over the places of each picture: float32 `[pictures, channels]`."""
-    captioner = Captioner(network, preprocessor)
-    mean = _Compiled(network, lambda read: ops.mean(captioner.features(read), axis=1))
+    mean = _compiled_mean(network, preprocessor)
     found = [mean.predict_on_batch(read)[: len(rows)] for rows, read in _in_batches(inputs, np.arange(len(inputs)))]
     return np.concatenate(found)
 
@@ -188,7 +200,7 @@ def teacher_forced(
 def attention_of(network: keras.Model, preprocessor, picture: bytes) -> tuple[list[str], np.ndarray]:
     """The tokens of the caption of a picture, the end left out, and where the network looked: float32 `[tokens, rows, columns]`."""
     captioner = Captioner(network, preprocessor)
-    pixels = preprocessor(tf.constant([picture]))["pixels"].numpy()
+    pixels = tf.function(preprocessor)(tf.constant([picture]))["pixels"].numpy()
     features = captioner.features(ops.convert_to_tensor(pixels))
     ids = ops.convert_to_numpy(captioner.best(features)[0])
     ids = ids[:, : max(1, np.count_nonzero((ids != PAD_ID) & (ids != END_ID)))]

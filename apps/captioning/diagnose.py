@@ -8,6 +8,7 @@ from pathlib import Path
 
 import keras
 import numpy as np
+import tensorflow as tf
 from keras import ops
 
 from apps.captioning.captioner import Captioner
@@ -42,14 +43,15 @@ def diagnose(config: Config, folder: Path, splits: Splits, preprocessor: Preproc
     ids = preprocessor.caption_ids([splits.train.captions[index][0] for index in range(count)])
     tokens = ids.to_tensor(PAD_ID)
     captioner = Captioner(network, preprocessor)
-    features = captioner.features(ops.convert_to_tensor(preprocessor(pictures)["pixels"].numpy()))
+    pixels = tf.function(preprocessor)(tf.constant(pictures))["pixels"].numpy()
+    features = captioner.features(ops.convert_to_tensor(pixels))
     decoder = captioner.decoder
     mean = ops.mean(decoder.memory(features), axis=1)
     vectors = decoder.inputs_of(decoder.embedding(ops.convert_to_tensor(tokens.numpy())), mean)
     # Behind the token stands in the kernel what the cell is fed: what was seen, or what the second cell said.
     fed = mean if decoder.form == "show_attend_tell" else ops.zeros_like(mean)
     vectors = ops.concatenate([vectors, ops.repeat(fed[:, None], tokens.shape[1], axis=1)], axis=-1)
-    readout = fresh_readout(ids[:, 0].numpy(), config.model.units, preprocessor.vocabulary.size, config.train.seed)
+    readout = fresh_readout(tokens[:, 0].numpy(), config.model.units, preprocessor.vocabulary.size, config.train.seed)
     return beside_simple_rnn(
         config.model.cell,
         decoder.cell.cell,

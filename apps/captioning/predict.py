@@ -87,10 +87,14 @@ def picture_paths(arguments: Sequence[str], input_path: str | None) -> list[Path
         from apps.captioning.picture_checks import check_picture
     if not arguments and input_path is None:
         raise UserError("give the files of pictures, or a file with their paths by --input FILE")
+    # An empty line names no picture; as a path it would be the current folder.
+    names = [name for name in given_texts(arguments, input_path) if name.strip()]
+    if not names:
+        raise UserError("no picture was given: the paths are empty; give the files of pictures, or folders of them")
     paths = []
-    for given in map(Path, given_texts(arguments, input_path)):
+    for given in map(Path, names):
         if given.is_dir():
-            found = sorted(path for path in given.rglob("*") if path.suffix.lower() in ENDINGS)
+            found = sorted(path for path in given.rglob("*") if path.suffix.lower() in ENDINGS and path.is_file())
             if not found:
                 raise UserError(
                     f"there is no picture in the folder {given}; expected files that end in {', '.join(ENDINGS)}"

@@ -39,16 +39,21 @@ def endpoints(model, preprocessor):
     captioner = Captioner(model, preprocessor)
 
     def features_of(image):
-        return captioner.features(preprocessor(image)["pixels"])
+        pixels = preprocessor(image)["pixels"]
+        count = tf.shape(pixels)[0]
+        # TensorFlow fuses a convolution with what follows it, and then fails on a batch of no pictures.
+        pixels = tf.pad(pixels, [[0, tf.maximum(1 - count, 0)], [0, 0], [0, 0], [0, 0]])
+        return captioner.features(pixels)[:count]
 
     def looked(features, ids, there):
         """The tokens of ids, and where it looked to say them."""
         ids = tf.where(there[:, None] & (ids != END_ID), ids, PAD_ID)
         lengths = tf.reduce_sum(tf.cast(ids != PAD_ID, tf.int32), axis=1)
         ids = ids[:, : tf.reduce_max(tf.concat([lengths, [1]], axis=0))]
-        tokens = tf.strings.regex_replace(preprocessor.tokens(ids), "▁", " ")
+        # Without the space before a word. A space that is a token of its own stays: an empty one would mean the end.
+        tokens = tf.strings.regex_replace(preprocessor.tokens(ids), "^▁(.+)$", r"\1")
         return {
-            "tokens": tf.where(ids != PAD_ID, tf.strings.strip(tokens), ""),
+            "tokens": tf.where(ids != PAD_ID, tf.strings.regex_replace(tokens, "▁", " "), ""),
             "attention": captioner.attention(features, ids),
         }
 

@@ -1,6 +1,6 @@
 """Asks an application in a fresh process, by programs that read a request on stdin, and compares the answers.
 
-A request has `examples`, as in a row of `apps.py`. One to `SAVED_MODEL` also has `versions`, the paths of SavedModels, and
+A request has `examples`, as in a row of `apps.py`; bytes are `{"b64": "..."}`, as in the REST form of TensorFlow Serving. One to `SAVED_MODEL` also has `versions`, the paths of SavedModels, and
 `op_libraries`, the paths of what TensorFlow itself does not have and they need. The answer has for each endpoint `alone` and `together`, the outputs by
 name for each example asked by itself and in a batch with those of the same shapes; `groups`, the positions of the examples
 of each batch; `inputs`, the names of the endpoint's inputs.
@@ -12,11 +12,14 @@ import math
 TOLERANCE = 1e-5
 
 _ANSWERS = """
-import json, sys
+import base64, json, sys
 import numpy as np
 import tensorflow as tf
 
 request = json.load(sys.stdin)
+
+def sent(value):
+    return base64.b64decode(value["b64"]) if isinstance(value, dict) else value
 
 def plain(values):
     values = values.numpy()
@@ -26,7 +29,8 @@ def plain(values):
 
 def answers(function, specs):
     rows = [
-        {name: tf.constant([example[name]], spec.dtype) for name, spec in specs.items()} for example in request["examples"]
+        {name: tf.constant([sent(example[name])], spec.dtype) for name, spec in specs.items()}
+        for example in request["examples"]
     ]
     alone = [{name: plain(value)[0] for name, value in function(**row).items()} for row in rows]
     groups = {}

@@ -1,6 +1,9 @@
 """The table of applications: one row each. A new application joins all checks of `test_apps.py` by adding its row."""
 
 import atexit
+import base64
+import functools
+import io
 import json
 import shutil
 import tempfile
@@ -8,8 +11,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
+from PIL import Image
 
 from apps.forecasting.dataset import COLUMNS as WEATHER
 
@@ -31,7 +36,7 @@ class Prediction:
     words: tuple[str, ...]
     answers: Callable[[str, Path], list[dict[str, Any]]]
     examples: tuple[int, ...] | None = None
-    files: Mapping[str, str] = field(default_factory=dict)
+    files: Mapping[str, str | bytes] = field(default_factory=dict)
     stdin: str = ""
     leaves: tuple[str, ...] = ()
 
@@ -45,10 +50,11 @@ class App:
         metrics: The fixed names of its metrics, in their order.
         baselines: At least the naive one and the strong simple one.
         pictures: Files in `pictures/` after a training, without `.png`.
-        examples: Inputs of single examples by their names in the signatures, without batch axis, as JSON has them; of
-            different lengths, the first one short and harmless, at least two of the same shape.
+        examples: Inputs of single examples by their names in the signatures, without batch axis, as JSON has them (bytes as
+            `{"b64": "..."}`); of different lengths, the first one short and harmless, at least two of the same shape.
         predictions: Ways to ask `predict` for these examples.
         tiny: Arguments of `train` beside `--preset tiny`; with them the whole training takes seconds.
+        prepare: Called before any training, to make once what would take a training too long.
         endpoints: What the SavedModel answers, beside `serving_default`.
         explains: Whether `predict --explain` works: `words` with contributions that add up, with `bias`, to `score`.
     """
@@ -60,6 +66,7 @@ class App:
     examples: tuple[Mapping[str, Any], ...]
     predictions: tuple[Prediction, ...]
     tiny: tuple[str, ...] = ()
+    prepare: Callable[[], None] = lambda: None
     endpoints: tuple[str, ...] = ()
     explains: bool = False
 
@@ -177,6 +184,47 @@ def _composition(out: str, folder: Path) -> list[dict[str, Any]]:
     return [answer]
 
 
+# Of all trainings of this process, as the chorales.
+_SCENES = tempfile.mkdtemp(prefix="unroll-scenes-")
+atexit.register(shutil.rmtree, _SCENES, ignore_errors=True)
+
+
+@functools.cache
+def _prepare_scenes() -> None:
+    """The first of the bundled scenes: to draw all 30,000 takes most of a minute, and the tiny preset reads 64 of a split."""
+    from apps.captioning import dataset
+    from common.data.tfds_builders import prepare
+
+    with mock.patch.dict(dataset.COUNTS, {"train": 150, "validation": 80, "test": 80, "compositions": 80}):
+        prepare(dataset.EmojiScenes(config="en", data_dir=_SCENES), "emoji scenes", True, "array_record")
+
+
+def _picture(kind: str, width: int, height: int, seed: int) -> bytes:
+    """Rectangles of made-up colours, encoded."""
+    random = np.random.default_rng(seed)
+    image = Image.fromarray(random.integers(0, 256, (3, 4, 3), dtype=np.uint8)).resize(
+        (width, height), Image.Resampling.BOX
+    )
+    stream = io.BytesIO()
+    image.save(stream, kind)
+    return stream.getvalue()
+
+
+_PICTURES = {
+    "small.png": _picture("PNG", 48, 32, 0),
+    "photo.jpg": _picture("JPEG", 300, 211, 1),
+    "tall.png": _picture("PNG", 70, 190, 2),
+    "large.webp": _picture("WEBP", 640, 480, 3),
+}
+
+
+def _captions_by_line(out: str, folder: Path) -> list[dict[str, Any]]:
+    """An object a line with the path of its picture, which is checked here."""
+    answers = [json.loads(line) for line in out.splitlines()]
+    assert [Path(answer.pop("image")).name for answer in answers] == list(_PICTURES)
+    return answers
+
+
 APPS = [
     App(
         name="sentiment",
@@ -245,5 +293,42 @@ APPS = [
         ),
         tiny=("--data.cache_dir", _CHORALES),
         endpoints=("complete",),
+    ),
+    App(
+        name="captioning",
+        metrics=(
+            *("bleu_1", "bleu_2", "bleu_3", "bleu_4", "rouge_l", "cider"),
+            *("scene_accuracy", "composition_accuracy", "token_accuracy", "perplexity"),
+        ),
+        baselines=("most_frequent", "nearest_picture"),
+        pictures=("attention", "captions", "training"),
+        # No picture is the last one: `predict` does not take an empty file.
+        examples=tuple(
+            {
+                "image": {"b64": base64.b64encode(data).decode("ascii")},
+                "beam_width": 1 + index % 4,
+                "length_penalty": 0.5 * (index % 3),
+            }
+            for index, data in enumerate((*_PICTURES.values(), b""))
+        ),
+        predictions=(
+            Prediction(tuple(_PICTURES), _captions_by_line, tuple(range(len(_PICTURES))), files=_PICTURES),
+            Prediction(
+                ("--input", "pictures.txt"),
+                _captions_by_line,
+                tuple(range(len(_PICTURES))),
+                files={**_PICTURES, "pictures.txt": "".join(f"{name}\n" for name in _PICTURES)},
+            ),
+            Prediction(
+                ("--input", "-"),
+                _captions_by_line,
+                tuple(range(len(_PICTURES))),
+                files=_PICTURES,
+                stdin="".join(f"{name}\n" for name in _PICTURES),
+            ),
+        ),
+        tiny=("--data.cache_dir", _SCENES),
+        prepare=_prepare_scenes,
+        endpoints=("greedy", "beam"),
     ),
 ]

@@ -83,6 +83,7 @@ def app(request) -> App:
 
 @pytest.fixture(scope="session")
 def trained(app, tmp_path_factory) -> Trained:
+    app.prepare()
     folder = tmp_path_factory.mktemp(app.name)
     words = ("train", "--preset", "tiny", "--name", "first", "--json", *app.tiny)
     return Trained(app, folder, *command_line.run(app.name, *words, cwd=folder))
@@ -335,7 +336,7 @@ def test_predict_for_people_needs_nothing_but_the_saved_model(trained, tmp_path)
 def _folder(path, prediction):
     path.mkdir()
     for name, content in prediction.files.items():
-        (path / name).write_text(content, encoding="utf-8")
+        (path / name).write_bytes(content if isinstance(content, bytes) else content.encode("utf-8"))
     return path
 
 
@@ -390,6 +391,7 @@ def test_diagnose_leaves_its_picture(trained):
 @pytest.mark.skipif(importlib.util.find_spec("jax") is None, reason="JAX is not installed")
 def test_jax_trains_the_same_application(app, tmp_path):
     """Else the road to several machines that the README names is closed. The export runs on TensorFlow all the same."""
+    app.prepare()
     words = ("train", "--preset", "tiny", "--name", "jax", "--json", "--train.epochs", "1", *app.tiny)
     out, _ = command_line.run(app.name, *words, cwd=tmp_path, KERAS_BACKEND="jax")
     metrics = json.loads(out.splitlines()[-1])

@@ -1,0 +1,184 @@
+"""The captioning network in PyTorch, written as for PyTorch, in a process of its own: for each line on stdin so many training
+steps, then one line on stdout.
+
+Features of places, of a small convolutional network or given, an LSTM cell with additive attention and a gate before it, and a
+readout that is compared with the vectors of the tokens; the equations are those of `apps.captioning.model` with its defaults.
+
+Reference:
+    Xu et al. 2015, Show, attend and tell, arXiv:1502.03044.
+"""
+
+import itertools
+import json
+import sys
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+
+from benchmarks.torch_process import Peer, answer_lines, peer_process
+
+VARIANTS = ("eager", "compiled")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What is trained, and how much of it at each line.
+
+    Attributes:
+        vocabulary: tokens.
+        embedding, units, attention_units: of a token, of a state, in which places are compared.
+        embedding_dropout, feature_dropout, output_dropout: shares that are dropped.
+        doubly_stochastic: weight of the demand that each place is looked at once in all.
+        label_smoothing: share of the probability that all tokens get.
+        learning_rate: of Adam.
+        clip_norm: longest gradient.
+        picture_size: side of the pictures in pixels; 0 where features are read.
+        filters: of the convolutions; none where features are read.
+        places, channels: of the features.
+        batch, captions, time: pictures, captions of each, tokens of each.
+        steps: at each line.
+        threads: of PyTorch.
+        variant: `eager`, or `compiled`: the decoder by `torch.compile`.
+    """
+
+    vocabulary: int
+    embedding: int
+    units: int
+    attention_units: int
+    embedding_dropout: float
+    feature_dropout: float
+    output_dropout: float
+    doubly_stochastic: float
+    label_smoothing: float
+    learning_rate: float
+    clip_norm: float
+    picture_size: int
+    filters: tuple[int, ...]
+    places: int
+    channels: int
+    batch: int
+    captions: int
+    time: int
+    steps: int
+    threads: int
+    variant: str = "eager"
+
+
+def torch_training(settings: Settings) -> AbstractContextManager[Peer | None]:
+    """`settings.steps` training steps at a call; None if PyTorch is not installed."""
+    return peer_process("benchmarks.torch_captioning", settings)
+
+
+def make_network(settings: Settings):
+    """A `torch.nn.Module` from what is read of pictures, uint8 `[batch, size, size, 3]` or float32 `[batch, places, channels]`,
+    and token ids `[batch, captions, time]` to logits `[batch, captions, time, vocabulary]` and attention
+    `[batch * captions, time, places]`."""
+    import torch
+    from torch import nn
+    from torch.nn import functional
+
+    width, units = settings.embedding, settings.units
+
+    class Encoder(nn.Module):
+        def __init__(self):
+            super().__init__()
+            sizes = (3, *settings.filters)
+            self.convolutions = nn.ModuleList(nn.Conv2d(one, other, 3, 2) for one, other in itertools.pairwise(sizes))
+
+        def forward(self, pixels):
+            x = (pixels.permute(0, 3, 1, 2) / 127.5 - 1).contiguous(memory_format=torch.channels_last)
+            for convolution in self.convolutions:  # padded below and on the right, as TensorFlow pads even sizes
+                x = torch.relu(convolution(functional.pad(x, (0, 1, 0, 1))))
+            return x.permute(0, 2, 3, 1).flatten(1, 2)
+
+    class Cell(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.input = nn.Linear(width, 4 * units)
+            self.context = nn.Linear(units, 4 * units, bias=False)
+            self.recurrent = nn.Linear(units, 4 * units, bias=False)
+            self.query = nn.Linear(units, settings.attention_units, bias=False)
+            self.keys = nn.Linear(units, settings.attention_units)
+            self.score = nn.Linear(settings.attention_units, 1, bias=False)
+            self.gate = nn.Linear(units, units)
+
+        def forward(self, vectors, memory, hidden, cell):
+            # What does not wait for a state: one product over all steps.
+            projected, keys = self.input(vectors).unbind(dim=1), self.keys(memory)
+            outputs, attention = [], []
+            for step in projected:
+                scores = self.score(torch.tanh(self.query(hidden)[:, None] + keys))[..., 0]
+                weights = scores.softmax(dim=-1)
+                context = torch.sigmoid(self.gate(hidden)) * torch.bmm(weights[:, None], memory)[:, 0]
+                write, keep, new, show = (step + self.context(context) + self.recurrent(hidden)).chunk(4, dim=-1)
+                cell = torch.sigmoid(keep) * cell + torch.sigmoid(write) * torch.tanh(new)
+                hidden = torch.sigmoid(show) * torch.tanh(cell)
+                outputs.append(torch.cat([hidden, context], dim=-1))
+                attention.append(weights)
+            return torch.stack(outputs, dim=1), torch.stack(attention, dim=1)
+
+    class Captioning(nn.Module):
+        def __init__(self):
+            super().__init__()
+            if settings.picture_size:
+                self.encoder = Encoder()
+            self.feature_dropout = nn.Dropout(settings.feature_dropout)
+            self.place = nn.Linear(settings.channels, units)
+            self.position = nn.Parameter(0.02 * torch.randn(settings.places, units))
+            self.embedding = nn.Embedding(settings.vocabulary, width)
+            nn.init.normal_(self.embedding.weight, std=width**-0.5)
+            self.embedding_dropout = nn.Dropout(settings.embedding_dropout)
+            self.first_state = nn.Linear(units, 2 * units)
+            self.decoder = Cell()
+            self.readout = nn.Linear(2 * units + width, width)
+            self.output_dropout = nn.Dropout(settings.output_dropout)
+            if settings.variant == "compiled":
+                self.decoder.compile()
+
+        def forward(self, read, caption_inputs):
+            features = self.encoder(read) if settings.picture_size else read
+            memory = torch.relu(self.place(self.feature_dropout(features))) + self.position
+            captions = caption_inputs.shape[1]
+            hidden, cell = torch.tanh(self.first_state(memory.mean(dim=1))).repeat_interleave(captions, 0).chunk(2, -1)
+            memory = memory.repeat_interleave(captions, dim=0)
+            vectors = self.embedding_dropout(self.embedding(caption_inputs.flatten(0, 1)))
+            outputs, attention = self.decoder(vectors, memory, hidden, cell)
+            readout = torch.tanh(self.readout(torch.cat([outputs, vectors], dim=-1)))
+            logits = functional.linear(self.output_dropout(readout), self.embedding.weight)
+            return logits.unflatten(0, (-1, captions)), attention
+
+    return Captioning()
+
+
+def loss_of(settings: Settings, answer, labels):
+    """The smoothed cross-entropy, the mean over all tokens, and how unevenly the places were looked at; no padding."""
+    from torch.nn import functional
+
+    logits, attention = answer
+    loss = functional.cross_entropy(logits.flatten(0, 2), labels.flatten(), label_smoothing=settings.label_smoothing)
+    return loss + settings.doubly_stochastic * (1 - attention.sum(dim=1)).square().mean()
+
+
+def main() -> int:
+    import torch
+
+    settings = Settings(**json.loads(sys.argv[1]))
+    torch.set_num_threads(settings.threads)
+    torch.manual_seed(0)
+    if settings.picture_size:
+        read = torch.randint(0, 256, (settings.batch, settings.picture_size, settings.picture_size, 3)).to(torch.uint8)
+    else:
+        read = torch.rand(settings.batch, settings.places, settings.channels)
+    ids = torch.randint(4, settings.vocabulary, (settings.batch, settings.captions, settings.time + 1))
+    network = make_network(settings)
+    answer_lines(
+        network,
+        settings.learning_rate,
+        settings.clip_norm,
+        settings.steps,
+        lambda: loss_of(settings, network(read, ids[..., :-1]), ids[..., 1:]),
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
