@@ -155,7 +155,7 @@ VERBS = (
                 "max_body_bytes",
                 "larger requests are refused",
                 "INT",
-                1 << 20,
+                1 << 24,
                 "bytes",
                 convert=whole_number(1),
             ),

@@ -281,7 +281,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     # Seconds on two cores, for tests: learns something, nothing worth using.
     "tiny": {
         "data": {"limit": 64},
-        "preprocessing": {"picture_size": 32, "max_length": 24, "length_buckets": 1},
+        "preprocessing": {"picture_size": 32, "max_length": 16, "length_buckets": 1},
         "model": {"embedding_dim": 16, "units": 16, "attention_units": 16},
         "train": {"epochs": 2, "batch_size": 16, "learning_rate": 1e-2, "checkpoint_every_steps": 0},
         "decoding": {"beam_width": 2},

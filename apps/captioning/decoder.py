@@ -32,8 +32,12 @@ class CaptionDecoder(keras.layers.Layer):
             words would (Duygulu et al. 2002, Object Recognition as Machine Translation); it shows an encoder that is trained
             from scratch what to look for, long before whole captions do. With a weight the words of what is looked at also
             count when a word is chosen.
+        word_dropout: share of the words that is read as unknown in training, so that the next one has to be seen.
         embedding_dropout, feature_dropout, output_dropout: share of features that is dropped in training.
         seed: int, of weights and dropout.
+
+    Attributes:
+        demands: whether calls in training add the two demands to the loss.
 
     Call arguments:
         features: float `[batch, places, channels]`, of the encoder; the number of places is fixed.
@@ -81,7 +85,7 @@ class CaptionDecoder(keras.layers.Layer):
             "seed": seed,
         }
         self.form, self.doubly_stochastic, self.lexicon = form, doubly_stochastic, lexicon
-        self.word_dropout = word_dropout
+        self.word_dropout, self.demands = word_dropout, True
         self.seed_generator = keras.random.SeedGenerator(seed)
         seed = seed or 0
         self.feature_dropout = Dropout(feature_dropout, seed=seed, name="feature_dropout")
@@ -115,7 +119,8 @@ class CaptionDecoder(keras.layers.Layer):
     def build(self, features_shape, caption_inputs_shape):
         units, size = self.options["units"], self.options["embedding_dim"]
         self.position = self.add_weight(
-            shape=(features_shape[1], units), initializer=keras.initializers.RandomNormal(stddev=0.02), name="position"
+            shape=(features_shape[1], units), initializer=keras.initializers.RandomNormal(stddev=0.02, seed=self.options["seed"]),
+            name="position",
         )
         self.place.build(features_shape)
         self.embedding.build((None, None))
@@ -130,7 +135,7 @@ class CaptionDecoder(keras.layers.Layer):
     def call(self, features, caption_inputs, training=None):
         batch, captions, time = ops.shape(caption_inputs)
         memory = self.memory(features, training=training)
-        if self.lexicon and training:
+        if self.lexicon and self.demands and training:
             self.add_loss(self.lexicon * unexplained_words(self.words(memory), caption_inputs))
         memory, mean = (ops.repeat(each, captions, axis=0) for each in (memory, ops.mean(memory, axis=1)))
         tokens = ops.reshape(caption_inputs, (batch * captions, time))
@@ -142,7 +147,7 @@ class CaptionDecoder(keras.layers.Layer):
         outputs, attention = self.recurrence(
             self.inputs_of(vectors, mean), memory, initial_state=self.first_state([mean]), mask=real, training=training
         )
-        if self.doubly_stochastic:
+        if self.doubly_stochastic and self.demands and training:
             self.add_loss(self.doubly_stochastic * unevenness(attention, real))
         logits = self.logits(outputs, vectors, training=training)
         return ops.reshape(logits, (batch, captions, time, logits.shape[-1]))

@@ -75,16 +75,13 @@ def predict(model_dir: str, arguments: Sequence[str], flags: Mapping[str, Any]) 
 
 
 def picture_paths(arguments: Sequence[str], input_path: str | None) -> list[Path]:
-    """The pictures that were asked for, each of which can be read.
+    """The pictures that were asked for; each is there, and none is empty.
 
     Raises:
-        UserError: none was given, both ways at once, a file is missing or no picture, a folder has none.
+        UserError: none was given, both ways at once, a file is missing or empty, a folder has none.
     """
     from common.data.given_texts import given_texts
-    from common.native_log import hold_back_native_log
 
-    with hold_back_native_log():  # of TensorFlow, which decodes pictures
-        from apps.captioning.picture_checks import check_picture
     if not arguments and input_path is None:
         raise UserError("give the files of pictures, or a file with their paths by --input FILE")
     # An empty line names no picture; as a path it would be the current folder.
@@ -103,7 +100,8 @@ def picture_paths(arguments: Sequence[str], input_path: str | None) -> list[Path
         else:
             paths.append(given)
     for path in paths:
-        check_picture(_bytes_of(path), str(path))
+        if not _bytes_of(path, most=1):
+            raise UserError(f"{path} is empty; copy the picture again or leave it out")
     return paths
 
 
@@ -138,14 +136,17 @@ def answers(
     for start in range(0, len(paths), BATCH):
         batch = paths[start : start + BATCH]
         inputs = {"image": np.array([_bytes_of(path) for path in batch], dtype=object)}
-        if as_exported:
-            found = model.run("serving_default", inputs)
-        else:
+        if not as_exported:
             inputs |= {
                 "beam_width": np.full(len(batch), width, np.int32),
                 "length_penalty": np.full(len(batch), penalty, np.float32),
             }
-            found = model.run("beam", inputs)
+        try:
+            found = model.run("serving_default" if as_exported else "beam", inputs)
+        except UserError:
+            _say_what_is_wrong(batch)
+            raise
+        if not as_exported:
             found |= {"caption": found["captions"][:, 0], "score": found["scores"][:, 0]}
         for row, path in enumerate(batch):
             tokens = [token for token in plain(found["tokens"][row]) if token]
@@ -162,11 +163,21 @@ def answers(
             yield answer
 
 
-def _bytes_of(path: Path) -> bytes:
+def _say_what_is_wrong(paths: Sequence[Path]) -> None:
+    """Raises UserError for the first picture that cannot be read: the model refused one of them, but does not know its name."""
+    from common.native_log import hold_back_native_log
+
+    with hold_back_native_log():  # of the whole of TensorFlow, which takes seconds
+        from apps.captioning.picture_checks import check_picture
+    for path in paths:
+        check_picture(_bytes_of(path), str(path))
+
+
+def _bytes_of(path: Path, most: int = -1) -> bytes:
     from common.data.text_files import open_bytes
 
     with open_bytes(str(path)) as stream:
-        return stream.read()
+        return stream.read(most)
 
 
 def _draw_attention(model: Any, path: Path, tokens: Sequence[str], attention: Any, target: str) -> None:

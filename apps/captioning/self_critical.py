@@ -261,6 +261,7 @@ def train_self_critically(
             "warmup_fraction": 0.0,
         }
     )
+    captioner.decoder.demands = False  # they are about true captions
     part.compile(
         optimizer=make_optimizer(settings, data.steps_per_epoch * settings.epochs),
         loss=SelfCriticalLoss(),

@@ -24,7 +24,11 @@ def thumbnail(picture: bytes, fit: Literal["stretch", "crop"] = "stretch", side:
     """
     with Image.open(io.BytesIO(picture)) as opened:
         opened.draft("RGB", (2 * side, 2 * side))  # JPEG of any size then decodes to about this
-        image = ImageOps.exif_transpose(opened).convert("RGB")
+        image = ImageOps.exif_transpose(opened)
+        if image.has_transparency_data:  # on white, as the network sees it
+            image = image.convert("RGBA")
+            image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+        image = image.convert("RGB")
     if fit == "crop":
         image = ImageOps.fit(image, (min(image.size),) * 2)
     image.thumbnail((side, side))

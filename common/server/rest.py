@@ -18,7 +18,7 @@ from common.saved_model import DEFAULT_ENDPOINT, SavedModel
 from common.server.tensors import RequestError, parse_body, read_inputs, write_outputs
 from common.server.workers import TooBusyError, Workers
 
-MAX_BODY_BYTES = 4 * 2**20
+MAX_BODY_BYTES = 16 * 2**20
 MAX_BATCH = 256
 
 

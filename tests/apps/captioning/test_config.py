@@ -8,7 +8,7 @@ from common.config_options import options_of
 from common.errors import UserError
 
 PLAIN = {"train.learning_rate", "train.epsilon", "train.seed", "train.self_critical_learning_rate"}
-PLAIN |= {"decoding.length_penalty", "model.doubly_stochastic"}  # numbers without a unit
+PLAIN |= {"decoding.length_penalty", "model.doubly_stochastic", "model.lexicon"}  # numbers without a unit
 
 
 @pytest.mark.parametrize("preset", PRESETS)

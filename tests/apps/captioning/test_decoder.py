@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from apps.captioning.decoder import CaptionDecoder, unevenness
-from common.data.token_vocabulary import PAD_ID
+from common.data.token_vocabulary import END_ID, PAD_ID
 from tests.apps.captioning.small_model import forced
 
 PLACES, CHANNELS, VOCABULARY, BATCH, CAPTIONS, TIME = 6, 5, 17, 3, 2, 7
@@ -42,7 +42,7 @@ def asked(seed=1):
 
 @pytest.mark.parametrize(("form", "cell", "gate"), VARIANTS)
 def test_one_token_at_a_time_is_as_the_whole_caption(form, cell, gate):
-    decoder, (features, inputs) = made(form, cell, gate), asked()
+    decoder, (features, inputs) = made(form, cell, gate, lexicon=0.1 if gate else 0.0), asked()
     logits = decoder(features, inputs).numpy()
     assert logits.shape == (BATCH, CAPTIONS, TIME, VOCABULARY)
     step, state = decoder.start(tf.constant(features), CAPTIONS)
@@ -59,7 +59,7 @@ def test_one_token_at_a_time_is_as_the_whole_caption(form, cell, gate):
 
 @pytest.mark.parametrize(("form", "cell", "gate"), [VARIANTS[index] for index in (0, 3, 4, 5)])
 def test_padding_and_neighbours_change_nothing(form, cell, gate):
-    decoder, (features, inputs) = made(form, cell, gate), asked()
+    decoder, (features, inputs) = made(form, cell, gate, lexicon=0.1 if gate else 0.0), asked()
     real, logits = inputs != PAD_ID, decoder(features, inputs).numpy()
     wider = decoder(features, np.pad(inputs, [(0, 0), (0, 2), (0, 5)])).numpy()[:, :CAPTIONS, :TIME]
     np.testing.assert_allclose(wider[real], logits[real], atol=1e-5)
@@ -103,7 +103,7 @@ def test_unevenness_is_that_of_numpy():
 def test_the_loss_asks_that_every_place_is_looked_at():
     features, inputs = asked()
     decoder = made(doubly_stochastic=0.7)
-    decoder(features, inputs)
+    decoder(features, inputs, training=True)
     attention = np.stack(
         [decoder.attention(features, tf.constant(inputs[:, column])).numpy() for column in range(CAPTIONS)], axis=1
     )
@@ -111,6 +111,32 @@ def test_the_loss_asks_that_every_place_is_looked_at():
     uneven = ((1 - attention.sum(axis=2)) ** 2).mean(axis=2)
     (loss,) = decoder.losses
     assert float(loss) == pytest.approx(0.7 * uneven[real].mean(), rel=1e-4)
-    decoder = made(doubly_stochastic=0.0)
-    decoder(features, inputs)
+    decoder(features, inputs)  # not in an evaluation
     assert not decoder.losses
+    decoder.demands = False
+    decoder(features, inputs, training=True)
+    assert not decoder.losses
+
+
+def test_the_loss_asks_that_the_places_explain_the_words():
+    features, inputs = asked()
+    decoder = made(lexicon=0.3)
+    decoder(features, inputs, training=True)
+    logits = decoder.words(decoder.memory(features)).numpy()  # [batch, places, vocabulary]
+    exponentials = np.exp(logits)
+    probability = (exponentials / exponentials.sum(axis=-1, keepdims=True)).mean(axis=1)
+    each = [
+        -sum(np.log(probability[row, word]) for word in set(inputs[row].ravel()) if word > END_ID)
+        for row in range(BATCH)
+    ]
+    (loss,) = decoder.losses
+    assert float(loss) == pytest.approx(0.3 * np.mean(each), rel=1e-4)
+
+
+def test_words_that_are_not_read_are_drawn_anew_in_training_alone():
+    features, inputs = asked()
+    decoder = made(word_dropout=0.5)
+    one, other = (decoder(features, inputs, training=True).numpy() for _ in range(2))
+    np.testing.assert_array_equal(one[:, :, 0], other[:, :, 0])  # the start is always read
+    assert not np.allclose(one, other)
+    np.testing.assert_array_equal(decoder(features, inputs), decoder(features, inputs))
