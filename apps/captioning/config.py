@@ -57,7 +57,7 @@ class DataConfig(SourceConfig):
     )
     name: str = option(
         "emoji_scenes",
-        "bundled: emoji_scenes, of 88 things, or emoji_scenes_large, of 306; tfds: a catalogue name such as coco_captions",
+        "bundled: emoji_scenes, of 64 things, or emoji_scenes_large, of 306; tfds: a catalogue name such as coco_captions",
     )
     language: str = option(
         "en", f"bundled: the language of the captions, {listed(SCENE_LANGUAGES, 'or')}; otherwise a name for people"

@@ -119,7 +119,8 @@ class CaptionDecoder(keras.layers.Layer):
     def build(self, features_shape, caption_inputs_shape):
         units, size = self.options["units"], self.options["embedding_dim"]
         self.position = self.add_weight(
-            shape=(features_shape[1], units), initializer=keras.initializers.RandomNormal(stddev=0.02, seed=self.options["seed"]),
+            shape=(features_shape[1], units),
+            initializer=keras.initializers.RandomNormal(stddev=0.02, seed=self.options["seed"]),
             name="position",
         )
         self.place.build(features_shape)

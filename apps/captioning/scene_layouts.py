@@ -21,11 +21,10 @@ _FREE = PICTURE_SIZE - 2 * _MARGIN
 _OFF_LINE = 6  # most that a group is off the line that groups stand on
 _ANGLES = (-8, -4, 0, 4, 8)  # degrees; more, and a bear lies on its back. Few, so that turned pictures can be kept
 # Longer side of a thing by its size, in pixels. One thing alone has more room.
-_SIDES = {"small": (24, 27), None: (33, 38), "large": (44, 48)}
-_SIDES_ALONE = {"small": (24, 29), None: (36, 47), "large": (58, 74)}
-_SMALLEST = 24
+_SIDES = {"small": (27, 30), None: (35, 40), "large": (45, 49)}
+_SIDES_ALONE = {"small": (27, 31), None: (37, 47), "large": (58, 74)}
+_SMALLEST = 27
 # Columns and rows of a group, by its count. Four in a line would be too small.
-_MOST_ALONG = 2  # things of a group along the line of groups
 _FORMATIONS = {1: ((1, 1),), 2: ((1, 2), (2, 1)), 3: ((1, 3), (3, 1), (2, 2)), 4: ((2, 2),)}
 
 
@@ -70,7 +69,12 @@ def arrange(scene: Scene, random: Random) -> Layout:
         random: drawn from.
     """
     is_downwards = scene.arrangement in ("above", "column")
-    formations = [_formation(group, scene, is_downwards, random) for group in scene.groups]
+    # There is room for one group of two things along the line of groups, if nothing is large there.
+    thick = None if any(group.size for group in scene.groups) else random.randrange(len(scene.groups))
+    formations = [
+        _formation(group.count, len(scene.groups), is_downwards, 2 if index == thick else 1, random)
+        for index, group in enumerate(scene.groups)
+    ]
     # A group gets its share of the line of groups by how large it is drawn, and how many things it is thick there.
     thicknesses = [rows if is_downwards else columns for columns, rows in formations]
     weights = [sum(_SIDES[group.size]) * each for group, each in zip(scene.groups, thicknesses, strict=True)]
@@ -92,14 +96,16 @@ def arrange(scene: Scene, random: Random) -> Layout:
     return Layout(tuple(placements), random.getrandbits(32))
 
 
-def _formation(group: Group, scene: Scene, is_downwards: bool, random: Random) -> tuple[int, int]:
-    """Columns and rows of a group: the same ones beside a group as above one, so that a number looks the same in both."""
-    if len(scene.groups) == 1:
-        return random.choice(_FORMATIONS[group.count])
-    across = (group.count, 1) if is_downwards else (1, group.count)
-    if any(each.size for each in scene.groups):  # there is no room for a second large thing along the line
-        return across
-    return random.choice([each for each in _FORMATIONS[group.count] if each[is_downwards] <= _MOST_ALONG])
+def _formation(count: int, groups: int, is_downwards: bool, most: int, random: Random) -> tuple[int, int]:
+    """Columns and rows of a group: the same ones beside a group as above one, so that a number looks the same in both.
+
+    Args:
+        most: things along the line of groups.
+    """
+    formations = _FORMATIONS[count]
+    if groups > 1:
+        formations = [each for each in formations if each[is_downwards] <= most]
+    return random.choice(formations)
 
 
 def _place(
