@@ -169,9 +169,11 @@ class ModelConfig(ConfigModel):
         False, "go on training an encoder that has ImageNet weights; give a small train.learning_rate"
     )
     cell: CellName = option("lstm", "the recurrent cell of the decoder")
-    embedding_dim: int = option(128, "length of a token's vector", unit="features", ge=1, le=65_536)
-    units: int = option(256, "size of the state of the decoder", unit="features", ge=1, le=65_536)
-    attention_units: int = option(128, "size in which places are compared", unit="features", ge=1, le=65_536)
+    embedding_dim: int = option(64, "length of a token's vector", unit="features", ge=1, le=65_536)
+    units: int = option(
+        128, "size of the state of the decoder, and of the vector of a place", unit="features", ge=1, le=65_536
+    )
+    attention_units: int = option(64, "size in which places are compared", unit="features", ge=1, le=65_536)
     form: Literal["show_attend_tell", "up_down"] = option(
         "show_attend_tell",
         "how the decoder looks at the picture. show_attend_tell: before one cell (Xu et al. 2015); up_down: between two "
@@ -180,8 +182,9 @@ class ModelConfig(ConfigModel):
     context_gate: bool = option(
         True, "a gate decides at each word how much of what was seen is let in (Xu et al. 2015)"
     )
+    coverage: bool = option(True, "let the attention see how much it has looked at each place so far")
     doubly_stochastic: float = option(
-        1.0,
+        0.0,
         "weight of the demand that each place of the picture is looked at once in all (Xu et al. 2015)",
         ge=0,
         le=100,
@@ -193,16 +196,16 @@ class ModelConfig(ConfigModel):
         le=100,
     )
     word_dropout: float = option(
-        0.0, "share of the words that are not read before the next is to be said", unit="fraction of words", ge=0, lt=1
+        0.1, "share of the words that are not read before the next is to be said", unit="fraction of words", ge=0, lt=1
     )
     embedding_dropout: float = option(
-        0.1, "share of the features of token vectors that is dropped", unit="fraction of features", ge=0, lt=1
+        0.0, "share of the features of token vectors that is dropped", unit="fraction of features", ge=0, lt=1
     )
     feature_dropout: float = option(
-        0.1, "share of the features of the picture that is dropped", unit="fraction of features", ge=0, lt=1
+        0.0, "share of the features of the picture that is dropped", unit="fraction of features", ge=0, lt=1
     )
     output_dropout: float = option(
-        0.1, "share of features dropped before tokens are scored", unit="fraction of features", ge=0, lt=1
+        0.0, "share of features dropped before tokens are scored", unit="fraction of features", ge=0, lt=1
     )
 
     @model_validator(mode="after")
@@ -235,14 +238,14 @@ class CaptioningTrainConfig(TrainConfig):
     """Optimisation, stopping and checkpoints; a batch is counted in pictures."""
 
     captions_per_picture: int = option(
-        5,
+        1,
         "captions of a picture that are read in one step; several share the work of an encoder that is trained",
         unit="captions",
         ge=1,
         le=64,
     )
     label_smoothing: float = option(
-        0.1, "share of the probability that is asked for all tokens alike", unit="fraction", ge=0, lt=1
+        0.0, "share of the probability that is asked for all tokens alike", unit="fraction", ge=0, lt=1
     )
     self_critical_epochs: int = option(
         0,
@@ -273,7 +276,7 @@ class Config(ConfigModel):
     data: DataConfig = DataConfig()
     preprocessing: PreprocessingConfig = PreprocessingConfig()
     model: ModelConfig = ModelConfig()
-    train: CaptioningTrainConfig = CaptioningTrainConfig(epochs=8, batch_size=64, learning_rate=2e-3, patience=0)
+    train: CaptioningTrainConfig = CaptioningTrainConfig(epochs=2, batch_size=32, learning_rate=4e-3, patience=0)
     decoding: DecodingConfig = DecodingConfig()
 
 
@@ -292,6 +295,10 @@ PRESETS: dict[str, dict[str, Any]] = {
         "preprocessing": {"vocabulary_size": 10_000, "min_count": 2},
         "model": {
             "encoder": EFFICIENTNET_LITE0,
+            "embedding_dim": 128,
+            "units": 256,
+            "attention_units": 128,
+            "doubly_stochastic": 1.0,
             "embedding_dropout": 0.3,
             "feature_dropout": 0.3,
             "output_dropout": 0.5,
@@ -299,8 +306,8 @@ PRESETS: dict[str, dict[str, Any]] = {
         "train": {
             "epochs": 20,
             "batch_size": 64,
-            "captions_per_picture": 1,
             "learning_rate": 1e-3,
+            "label_smoothing": 0.1,
             "weight_average": 0.999,
         },
     },

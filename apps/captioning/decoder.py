@@ -1,5 +1,7 @@
 """What turns the features of a picture into words, for training on whole captions and for one word at a time."""
 
+import math
+
 import keras
 from keras import ops
 
@@ -26,6 +28,7 @@ class CaptionDecoder(keras.layers.Layer):
         attention_units: positive int, size in which places are compared with the state.
         form: `show_attend_tell`: attention, then one cell (Xu et al. 2015, arXiv:1502.03044); `up_down`: a cell, attention,
             and a cell (Anderson et al. 2018, arXiv:1707.07998), the first of which also reads the mean over the places.
+        coverage: whether the attention sees how much it has looked at each place so far (Tu et al. 2016, arXiv:1601.04811).
         context_gate: whether a gate decides how much of what was seen is let in.
         doubly_stochastic: weight in the loss of the demand that each place is looked at once in all (Xu et al. 2015).
         lexicon: weight in the loss of the demand that the places explain the words of the captions, as a lexicon from places to
@@ -58,6 +61,7 @@ class CaptionDecoder(keras.layers.Layer):
         attention_units=128,
         form="show_attend_tell",
         context_gate=True,
+        coverage=False,
         doubly_stochastic=0.0,
         lexicon=0.0,
         word_dropout=0.0,
@@ -76,6 +80,7 @@ class CaptionDecoder(keras.layers.Layer):
             "attention_units": attention_units,
             "form": form,
             "context_gate": context_gate,
+            "coverage": coverage,
             "doubly_stochastic": doubly_stochastic,
             "lexicon": lexicon,
             "word_dropout": word_dropout,
@@ -104,7 +109,7 @@ class CaptionDecoder(keras.layers.Layer):
         self.embedding_dropout = Dropout(embedding_dropout, seed=seed + 1, name="embedding_dropout")
         self.cell = AttentionCell(
             LAYERS[cell](units).cell,
-            AdditiveAttention(attention_units, name="attention"),
+            AdditiveAttention(attention_units, coverage=coverage, name="attention"),
             form=FORMS[form],
             context_gate=context_gate,
             name="cell",
@@ -118,10 +123,14 @@ class CaptionDecoder(keras.layers.Layer):
 
     def build(self, features_shape, caption_inputs_shape):
         units, size = self.options["units"], self.options["embedding_dim"]
-        self.position = self.add_weight(
-            shape=(features_shape[1], units),
-            initializer=keras.initializers.RandomNormal(stddev=0.02, seed=self.options["seed"]),
-            name="position",
+        side = math.isqrt(features_shape[1])  # pictures are squares
+        # As large as what the places show, so that from the beginning the attention can tell left from right.
+        seeds = (self.options["seed"], None if self.options["seed"] is None else self.options["seed"] + 1)
+        self.row_position, self.column_position = (
+            self.add_weight(
+                shape=(side, units), initializer=keras.initializers.RandomNormal(stddev=0.3, seed=seed), name=name
+            )
+            for name, seed in zip(("row_position", "column_position"), seeds, strict=True)
         )
         self.place.build(features_shape)
         self.embedding.build((None, None))
@@ -155,9 +164,9 @@ class CaptionDecoder(keras.layers.Layer):
 
     def memory(self, features, training=None):
         """The vector of each place: float `[batch, places, channels]` to `[batch, places, units]`."""
-        return self.place(self.feature_dropout(features, training=training)) + ops.cast(
-            self.position, self.compute_dtype
-        )
+        position = self.row_position[:, None] + self.column_position  # [rows, columns, units]
+        position = ops.cast(ops.reshape(position, (-1, position.shape[-1])), self.compute_dtype)
+        return self.place(self.feature_dropout(features, training=training)) + position
 
     def inputs_of(self, vectors, mean):
         """What the cell reads: the vector of the token, `[batch, ..., features]`, and for `up_down` the whole picture."""

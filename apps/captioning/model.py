@@ -34,6 +34,7 @@ def build_model(config: Config, preprocessor: Preprocessor) -> keras.Model:
         settings.attention_units,
         settings.form,
         settings.context_gate,
+        settings.coverage,
         settings.doubly_stochastic,
         settings.lexicon,
         settings.word_dropout,
