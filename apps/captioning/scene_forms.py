@@ -1,6 +1,7 @@
 """The forms of captions: for each language and arrangement, ways to say the same.
 
-A, B and C are the groups of a scene in its order: from left to right, or from top to bottom. In English {is} and {this} agree with
+A, B and C are the groups of a scene in its order: from left to right, or from top to bottom. A caption names them in that order, or says
+before that it does not: otherwise which one comes first would be a throw of a coin that no picture can tell. In English {is} and {this} agree with
 the group that is named first.
 """
 
@@ -19,46 +20,39 @@ FORMS: dict[str, dict[str, tuple[str, ...]]] = {
         ),
         "beside": (
             "A left of B",
-            "B right of A",
             "A to the left of B",
-            "B to the right of A",
             "there {is} A to the left of B",
-            "there {is} B to the right of A",
             "A on the left and B on the right",
             "on the left {is} A and on the right B",
+            "from left to right: A and B",
         ),
         "above": (
             "A above B",
-            "B below A",
             "A over B",
-            "B under A",
             "there {is} A above B",
-            "there {is} B below A",
             "A at the top and B at the bottom",
             "at the top {is} A and at the bottom B",
+            "from top to bottom: A and B",
         ),
         "row": (
             "A, B and C from left to right",
             "from left to right: A, B, C",
-            "C, B and A from right to left",
+            "from right to left: C, B, A",
             "A on the left, B in the middle and C on the right",
-            "B with A on its left and C on its right",
-            "B to the right of A and to the left of C",
+            "on the left {is} A, in the middle B and on the right C",
         ),
         "column": (
             "A, B and C from top to bottom",
             "from top to bottom: A, B, C",
-            "C, B and A from bottom to top",
+            "from bottom to top: C, B, A",
             "A at the top, B in the middle and C at the bottom",
-            "B with A above it and C below it",
-            "B below A and above C",
+            "at the top {is} A, in the middle B and at the bottom C",
         ),
     },
     "de": {
         "alone": ("A", "zu sehen: A", "im Bild: A", "nur A", "hier: A", "A und sonst nichts"),
         "beside": (
             "A links von B",
-            "B rechts von A",
             "links A, rechts B",
             "rechts B, links A",
             "A links und B rechts",
@@ -66,7 +60,6 @@ FORMS: dict[str, dict[str, tuple[str, ...]]] = {
         ),
         "above": (
             "A über B",
-            "B unter A",
             "oben A, unten B",
             "unten B, oben A",
             "A oben und B unten",
@@ -77,7 +70,6 @@ FORMS: dict[str, dict[str, tuple[str, ...]]] = {
             "von links nach rechts: A, B, C",
             "von rechts nach links: C, B, A",
             "links A, in der Mitte B, rechts C",
-            "B rechts von A und links von C",
             "A links, B in der Mitte und C rechts",
         ),
         "column": (
@@ -85,7 +77,6 @@ FORMS: dict[str, dict[str, tuple[str, ...]]] = {
             "von oben nach unten: A, B, C",
             "von unten nach oben: C, B, A",
             "oben A, in der Mitte B, unten C",
-            "B unter A und über C",
             "A oben, B in der Mitte und C unten",
         ),
     },
@@ -93,7 +84,6 @@ FORMS: dict[str, dict[str, tuple[str, ...]]] = {
         "alone": ("A", "se ve: A", "en la imagen: A", "solo A", "aquí: A", "A y nada más"),
         "beside": (
             "A a la izquierda de B",
-            "B a la derecha de A",
             "a la izquierda A, a la derecha B",
             "a la derecha B, a la izquierda A",
             "de izquierda a derecha: A, B",
@@ -101,7 +91,6 @@ FORMS: dict[str, dict[str, tuple[str, ...]]] = {
         ),
         "above": (
             "A encima de B",
-            "B debajo de A",
             "arriba A, abajo B",
             "abajo B, arriba A",
             "de arriba abajo: A, B",
@@ -112,14 +101,12 @@ FORMS: dict[str, dict[str, tuple[str, ...]]] = {
             "de izquierda a derecha: A, B, C",
             "de derecha a izquierda: C, B, A",
             "a la izquierda A, en el centro B, a la derecha C",
-            "B a la derecha de A y a la izquierda de C",
         ),
         "column": (
             "A, B, C de arriba abajo",
             "de arriba abajo: A, B, C",
             "de abajo arriba: C, B, A",
             "arriba A, en el centro B, abajo C",
-            "B debajo de A y encima de C",
         ),
     },
     "fr": {
@@ -129,7 +116,6 @@ FORMS: dict[str, dict[str, tuple[str, ...]]] = {
             "à gauche A, à droite B",
             "à droite B, à gauche A",
             "A à gauche et B à droite",
-            "B à droite et A à gauche",
             "de gauche à droite : A, B",
             "de droite à gauche : B, A",
         ),
@@ -137,7 +123,6 @@ FORMS: dict[str, dict[str, tuple[str, ...]]] = {
             "en haut A, en bas B",
             "en bas B, en haut A",
             "A en haut et B en bas",
-            "B en bas et A en haut",
             "de haut en bas : A, B",
             "de bas en haut : B, A",
         ),
@@ -160,7 +145,6 @@ FORMS: dict[str, dict[str, tuple[str, ...]]] = {
         "alone": ("A", "si vede: A", "nell'immagine: A", "solo A", "qui: A", "A e nient'altro"),
         "beside": (
             "A a sinistra di B",
-            "B a destra di A",
             "a sinistra A, a destra B",
             "a destra B, a sinistra A",
             "da sinistra a destra: A, B",
@@ -168,7 +152,6 @@ FORMS: dict[str, dict[str, tuple[str, ...]]] = {
         ),
         "above": (
             "A sopra B",
-            "B sotto A",
             "in alto A, in basso B",
             "in basso B, in alto A",
             "dall'alto in basso: A, B",
@@ -179,21 +162,18 @@ FORMS: dict[str, dict[str, tuple[str, ...]]] = {
             "da sinistra a destra: A, B, C",
             "da destra a sinistra: C, B, A",
             "a sinistra A, al centro B, a destra C",
-            "B a destra di A e a sinistra di C",
         ),
         "column": (
             "A, B, C dall'alto in basso",
             "dall'alto in basso: A, B, C",
             "dal basso in alto: C, B, A",
             "in alto A, al centro B, in basso C",
-            "B sotto A e sopra C",
         ),
     },
     "pt": {
         "alone": ("A", "vê-se: A", "na imagem: A", "só A", "aqui: A", "A e nada mais"),
         "beside": (
             "A à esquerda de B",
-            "B à direita de A",
             "à esquerda A, à direita B",
             "à direita B, à esquerda A",
             "da esquerda para a direita: A, B",
@@ -201,7 +181,6 @@ FORMS: dict[str, dict[str, tuple[str, ...]]] = {
         ),
         "above": (
             "A acima de B",
-            "B abaixo de A",
             "em cima A, embaixo B",
             "embaixo B, em cima A",
             "de cima para baixo: A, B",
@@ -212,14 +191,12 @@ FORMS: dict[str, dict[str, tuple[str, ...]]] = {
             "da esquerda para a direita: A, B, C",
             "da direita para a esquerda: C, B, A",
             "à esquerda A, no meio B, à direita C",
-            "B à direita de A e à esquerda de C",
         ),
         "column": (
             "A, B, C de cima para baixo",
             "de cima para baixo: A, B, C",
             "de baixo para cima: C, B, A",
             "em cima A, no meio B, embaixo C",
-            "B abaixo de A e acima de C",
         ),
     },
 }
