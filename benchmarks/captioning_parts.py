@@ -12,7 +12,7 @@ from PIL import Image, ImageFilter
 
 from apps.captioning.config import PRESETS, Config
 from apps.captioning.encoders import build_encoder, make_feature_function
-from apps.captioning.inputs import BATCH
+from apps.captioning.inputs import FEATURES
 from apps.captioning.model import build_model, trained_part
 from apps.captioning.preprocessing import Preprocessor
 from apps.captioning.stored_inputs import store_inputs
@@ -123,13 +123,13 @@ class FeatureMaker:
 
     def decode(self) -> np.ndarray:
         """All pictures to pixels uint8 `[pictures, size, size, 3]`."""
-        batches = [self.pictures[start : start + BATCH] for start in range(0, len(self.pictures), BATCH)]
+        batches = [self.pictures[start : start + FEATURES] for start in range(0, len(self.pictures), FEATURES)]
         return np.concatenate([self._decode(tf.constant(batch)).numpy() for batch in batches])
 
     def encode(self, pixels: np.ndarray) -> None:
         """Pixels to features, which are thrown away."""
-        for start in range(0, len(pixels), BATCH):
-            self._encode(pixels[start : start + BATCH])
+        for start in range(0, len(pixels), FEATURES):
+            self._encode(pixels[start : start + FEATURES])
 
     def store(self, folder: Path) -> None:
         """All pictures to features in files of `folder`, which must have none of them."""
@@ -142,5 +142,5 @@ class FeatureMaker:
             dtype=np.float16,
             key="measured",
             folder=folder,
-            batch_size=BATCH,
+            batch_size=FEATURES,
         )

@@ -23,8 +23,10 @@ from collections.abc import Sequence
 from dataclasses import astuple, dataclass
 from pathlib import Path
 
+from apps.captioning.config import PRESETS, Config
 from benchmarks import results
 from benchmarks.torch_captioning import VARIANTS
+from common.config import resolve_config
 
 SECTIONS = ("features", "caption", "training")
 FEATURES_GOAL = 30.0  # photographs a second, on two cores
@@ -42,8 +44,14 @@ class Shape:
     vocabulary: int
 
     @classmethod
+    def of(cls, preset: str, time: int, vocabulary: int) -> "Shape":
+        """As many pictures and captions as the preset has in a batch."""
+        train = resolve_config(Config, PRESETS, preset).train
+        return cls(preset, train.batch_size, train.captions_per_picture, time, vocabulary)
+
+    @classmethod
     def parse(cls, text: str) -> "Shape":
-        """Reads `photos=64x1x16x2000`."""
+        """Reads `photos=64x1x16x1500`."""
         preset, _, sizes = text.partition("=")
         batch, captions, steps, vocabulary = map(int, sizes.split("x"))
         return cls(preset, batch, captions, steps, vocabulary)
@@ -53,7 +61,8 @@ class Shape:
         return f"{preset}={'x'.join(map(str, sizes))}"
 
 
-SHAPES = (Shape("base", 64, 5, 12, 500), Shape("photos", 64, 1, 16, 2_000))
+# Tokens and vocabulary as of the English scenes, and of the photographs of `captioning_flickr8k`.
+SHAPES = (Shape.of("base", 12, 180), Shape.of("photos", 16, 1_500))
 
 
 def main() -> int:
@@ -69,7 +78,7 @@ def main() -> int:
         "--photographs",
         type=int,
         default=256,
-        help="of each size, or of the folder at most; they are read in batches of 64",
+        help="of each size, or of the folder at most; they are read in batches of 16",
     )
     parser.add_argument("--model", type=Path, metavar="DIR", help="an exported model, such as saved_models/captioning")
     parser.add_argument("--beam", type=int, default=5, help="candidates that the search keeps at each step")
@@ -282,7 +291,7 @@ def training(shapes: Sequence[Shape], rounds: int, steps: int, variants: Sequenc
 
 def torch_settings(shape: Shape, config, network, steps: int, threads: int, variant: str):
     """What PyTorch's network must know to be that of the configuration."""
-    from apps.captioning.small_cnn import FILTERS
+    from apps.captioning.small_cnn import MOMENTUM, STAGES
     from benchmarks.torch_captioning import Settings
 
     trained, model = config.model.encoder_is_trained, config.model
@@ -292,15 +301,19 @@ def torch_settings(shape: Shape, config, network, steps: int, threads: int, vari
         embedding=model.embedding_dim,
         units=model.units,
         attention_units=model.attention_units,
+        word_dropout=model.word_dropout,
         embedding_dropout=model.embedding_dropout,
         feature_dropout=model.feature_dropout,
         output_dropout=model.output_dropout,
         doubly_stochastic=model.doubly_stochastic,
+        lexicon=model.lexicon,
         label_smoothing=config.train.label_smoothing,
         learning_rate=config.train.learning_rate,
         clip_norm=config.train.clip_norm,
         picture_size=network.input["pixels"].shape[1] if trained else 0,
-        filters=FILTERS if trained else (),
+        stages=STAGES if trained else (),
+        epsilon=1e-3,  # Keras's default
+        momentum=MOMENTUM,
         places=places,
         channels=channels,
         batch=shape.batch,

@@ -1,11 +1,14 @@
 """The captioning network in PyTorch, written as for PyTorch, in a process of its own: for each line on stdin so many training
 steps, then one line on stdout.
 
-Features of places, of a small convolutional network or given, an LSTM cell with additive attention and a gate before it, and a
-readout that is compared with the vectors of the tokens; the equations are those of `apps.captioning.model` with its defaults.
+Features of places, of a small convolutional network or given, an LSTM cell with additive attention and a gate before it, a
+readout that is compared with the vectors of the tokens, and a lexicon from places to words; the equations are those of
+`apps.captioning.model` with its defaults.
 
-Reference:
+References:
     Xu et al. 2015, Show, attend and tell, arXiv:1502.03044.
+    Lin et al. 2017, Feature Pyramid Networks for Object Detection, arXiv:1612.03144.
+    Duygulu et al. 2002, Object Recognition as Machine Translation.
 """
 
 import itertools
@@ -17,6 +20,8 @@ from dataclasses import dataclass
 from benchmarks.torch_process import Peer, answer_lines, peer_process
 
 VARIANTS = ("eager", "compiled")
+# Of `common.data.token_vocabulary`, which a process of PyTorch cannot import: it would bring TensorFlow.
+UNKNOWN_ID, FIRST_WORD_ID = 1, 4
 
 
 @dataclass(frozen=True)
@@ -26,13 +31,17 @@ class Settings:
     Attributes:
         vocabulary: tokens.
         embedding, units, attention_units: of a token, of a state, in which places are compared.
+        word_dropout: share of the words that are not read.
         embedding_dropout, feature_dropout, output_dropout: shares that are dropped.
         doubly_stochastic: weight of the demand that each place is looked at once in all.
+        lexicon: weight of the demand that the places explain the words; without a weight there is no lexicon.
         label_smoothing: share of the probability that all tokens get.
         learning_rate: of Adam.
         clip_norm: longest gradient.
         picture_size: side of the pictures in pixels; 0 where features are read.
-        filters: of the convolutions; none where features are read.
+        stages: filters of each halving of the grid, and the residual convolutions after it; none where features are read.
+        epsilon: added to the variance by the normalisation of a batch.
+        momentum: share of its statistics that stays at each step.
         places, channels: of the features.
         batch, captions, time: pictures, captions of each, tokens of each.
         steps: at each line.
@@ -44,15 +53,19 @@ class Settings:
     embedding: int
     units: int
     attention_units: int
+    word_dropout: float
     embedding_dropout: float
     feature_dropout: float
     output_dropout: float
     doubly_stochastic: float
+    lexicon: float
     label_smoothing: float
     learning_rate: float
     clip_norm: float
     picture_size: int
-    filters: tuple[int, ...]
+    stages: tuple[tuple[int, int], ...]
+    epsilon: float
+    momentum: float
     places: int
     channels: int
     batch: int
@@ -70,25 +83,47 @@ def torch_training(settings: Settings) -> AbstractContextManager[Peer | None]:
 
 def make_network(settings: Settings):
     """A `torch.nn.Module` from what is read of pictures, uint8 `[batch, size, size, 3]` or float32 `[batch, places, channels]`,
-    and token ids `[batch, captions, time]` to logits `[batch, captions, time, vocabulary]` and attention
-    `[batch * captions, time, places]`."""
+    and token ids `[batch, captions, time]` to logits `[batch, captions, time, vocabulary]`, attention
+    `[batch * captions, time, places]`, and in training with a lexicon logits of the words at the places
+    `[batch, places, vocabulary]`, else None."""
     import torch
     from torch import nn
     from torch.nn import functional
 
     width, units = settings.embedding, settings.units
 
+    class Convolution(nn.Module):
+        def __init__(self, inputs, filters, stride):
+            super().__init__()
+            self.stride = stride
+            self.convolution = nn.Conv2d(inputs, filters, 3, stride, padding=1 if stride == 1 else 0, bias=False)
+            self.normalization = nn.BatchNorm2d(filters, eps=settings.epsilon, momentum=1 - settings.momentum)
+
+        def forward(self, x):
+            if self.stride == 2:  # as TensorFlow pads: an even size below and on the right alone
+                left, above = x.shape[3] % 2, x.shape[2] % 2
+                x = functional.pad(x, (left, 1, above, 1))
+            return torch.relu(self.normalization(self.convolution(x)))
+
     class Encoder(nn.Module):
         def __init__(self):
             super().__init__()
-            sizes = (3, *settings.filters)
-            self.convolutions = nn.ModuleList(nn.Conv2d(one, other, 3, 2) for one, other in itertools.pairwise(sizes))
+            sizes = [3, *(filters for filters, _ in settings.stages)]
+            self.stages = nn.ModuleList(
+                nn.ModuleList([Convolution(one, other, 2), *(Convolution(other, other, 1) for _ in range(residuals))])
+                for (one, other), (_, residuals) in zip(itertools.pairwise(sizes), settings.stages, strict=True)
+            )
+            self.whole = nn.Conv2d(sizes[-1], sizes[-2], 1)
 
         def forward(self, pixels):
             x = (pixels.permute(0, 3, 1, 2) / 127.5 - 1).contiguous(memory_format=torch.channels_last)
-            for convolution in self.convolutions:  # padded below and on the right, as TensorFlow pads even sizes
-                x = torch.relu(convolution(functional.pad(x, (0, 1, 0, 1))))
-            return x.permute(0, 2, 3, 1).flatten(1, 2)
+            places = None
+            for halving, *residuals in self.stages:
+                places, x = x, halving(x)
+                for residual in residuals:
+                    x = x + residual(x)
+            whole = functional.interpolate(self.whole(x), scale_factor=2)[..., : places.shape[2], : places.shape[3]]
+            return (places + whole).permute(0, 2, 3, 1).flatten(1, 2)
 
     class Cell(nn.Module):
         def __init__(self):
@@ -131,31 +166,49 @@ def make_network(settings: Settings):
             self.decoder = Cell()
             self.readout = nn.Linear(2 * units + width, width)
             self.output_dropout = nn.Dropout(settings.output_dropout)
+            if settings.lexicon:
+                self.words = nn.Linear(units, settings.vocabulary)
+                self.seen = nn.Linear(width, 1)
             if settings.variant == "compiled":
                 self.decoder.compile()
 
         def forward(self, read, caption_inputs):
             features = self.encoder(read) if settings.picture_size else read
             memory = torch.relu(self.place(self.feature_dropout(features))) + self.position
+            explained = self.words(memory) if settings.lexicon and self.training else None
             captions = caption_inputs.shape[1]
             hidden, cell = torch.tanh(self.first_state(memory.mean(dim=1))).repeat_interleave(captions, 0).chunk(2, -1)
             memory = memory.repeat_interleave(captions, dim=0)
-            vectors = self.embedding_dropout(self.embedding(caption_inputs.flatten(0, 1)))
+            tokens = caption_inputs.flatten(0, 1)
+            if settings.word_dropout and self.training:
+                unread = torch.rand(tokens.shape) < settings.word_dropout
+                tokens = tokens.masked_fill(unread & (tokens >= FIRST_WORD_ID), UNKNOWN_ID)
+            vectors = self.embedding_dropout(self.embedding(tokens))
             outputs, attention = self.decoder(vectors, memory, hidden, cell)
             readout = torch.tanh(self.readout(torch.cat([outputs, vectors], dim=-1)))
             logits = functional.linear(self.output_dropout(readout), self.embedding.weight)
-            return logits.unflatten(0, (-1, captions)), attention
+            if settings.lexicon:
+                logits = logits + torch.sigmoid(self.seen(readout)) * self.words(outputs[..., units:])
+            return logits.unflatten(0, (-1, captions)), attention, explained
 
     return Captioning()
 
 
-def loss_of(settings: Settings, answer, labels):
-    """The smoothed cross-entropy, the mean over all tokens, and how unevenly the places were looked at; no padding."""
+def loss_of(settings: Settings, answer, caption_inputs, labels):
+    """The smoothed cross-entropy, the mean over all tokens, how unevenly the places were looked at, and how badly they explain
+    the words; no padding."""
     from torch.nn import functional
 
-    logits, attention = answer
+    logits, attention, explained = answer
     loss = functional.cross_entropy(logits.flatten(0, 2), labels.flatten(), label_smoothing=settings.label_smoothing)
-    return loss + settings.doubly_stochastic * (1 - attention.sum(dim=1)).square().mean()
+    if settings.doubly_stochastic:
+        loss = loss + settings.doubly_stochastic * (1 - attention.sum(dim=1)).square().mean()
+    if settings.lexicon:
+        probability = explained.softmax(dim=-1).mean(dim=1)  # [batch, vocabulary]
+        there = probability.new_zeros(probability.shape).scatter_(1, caption_inputs.flatten(1), 1)
+        there[:, :FIRST_WORD_ID] = 0
+        loss = loss - settings.lexicon * (there * (probability + 1e-7).log()).sum(dim=-1).mean()
+    return loss
 
 
 def main() -> int:
@@ -168,14 +221,14 @@ def main() -> int:
         read = torch.randint(0, 256, (settings.batch, settings.picture_size, settings.picture_size, 3)).to(torch.uint8)
     else:
         read = torch.rand(settings.batch, settings.places, settings.channels)
-    ids = torch.randint(4, settings.vocabulary, (settings.batch, settings.captions, settings.time + 1))
+    ids = torch.randint(FIRST_WORD_ID, settings.vocabulary, (settings.batch, settings.captions, settings.time + 1))
     network = make_network(settings)
     answer_lines(
         network,
         settings.learning_rate,
         settings.clip_norm,
         settings.steps,
-        lambda: loss_of(settings, network(read, ids[..., :-1]), ids[..., 1:]),
+        lambda: loss_of(settings, network(read, ids[..., :-1]), ids[..., :-1], ids[..., 1:]),
     )
     return 0
 
