@@ -3,6 +3,7 @@
 import csv
 import io
 import os
+import shutil
 import signal
 
 import keras
@@ -127,6 +128,14 @@ def whole(tmp_path_factory):
     return trained(folder, cache), folder, cache
 
 
+@pytest.fixture(scope="module")
+def first(whole, tmp_path_factory):
+    """A run that has the first phase behind it, and its network."""
+    use_console(Console())
+    folder, (*_, cache) = tmp_path_factory.mktemp("first"), whole
+    return trained(folder, cache, self_critical_epochs=0), folder
+
+
 def sampled(samples=5, batch_size=4, scale=0.5):
     """A network that is fed features, and what it says of ten pictures of which one cannot be read."""
     config = make_config("unused")
@@ -220,10 +229,11 @@ def test_a_step_makes_captions_that_scored_better_more_likely(jit_compile):
 
     advantage = np.asarray(advantages(labels[..., 0, 1]))
     before = log_probabilities()
-    for layer in part.get_layer("decoder")._flatten_layers(include_self=True):
+    decoder = part.get_layer("decoder")
+    for layer in decoder._flatten_layers(include_self=True):
         if hasattr(layer, "rate"):
             layer.rate = 0.0
-    part.get_layer("decoder").doubly_stochastic = 0.0
+    decoder.demands = False
     part.compile(optimizer=keras.optimizers.SGD(1e-3), loss=SelfCriticalLoss(), jit_compile=jit_compile)
     part.train_on_batch(read, labels)
     change = log_probabilities() - before
@@ -256,8 +266,9 @@ def test_the_network_is_the_best_of_both_phases(whole):
     assert all(caption_pictures(model, preprocessor, inputs)[0])
 
 
-def test_a_run_that_was_stopped_in_the_second_phase_goes_on_to_the_same_weights(whole, tmp_path, monkeypatch):
+def test_a_run_that_was_stopped_in_the_second_phase_goes_on_to_the_same_weights(whole, first, tmp_path, monkeypatch):
     model, folder, cache = whole
+    shutil.copytree(first[1], tmp_path, dirs_exist_ok=True)
     original, seen = Bookkeeping.on_train_batch_begin, []
 
     def stopped(self, batch, logs=None):
@@ -269,7 +280,7 @@ def test_a_run_that_was_stopped_in_the_second_phase_goes_on_to_the_same_weights(
 
     monkeypatch.setattr(Bookkeeping, "on_train_batch_begin", stopped)
     with pytest.raises(KeyboardInterrupt, match=rf"step \d is saved.*--resume {tmp_path}$"):
-        trained(tmp_path, cache)
+        trained(tmp_path, cache, resume=True)
     monkeypatch.undo()
     resumed = trained(tmp_path, cache, resume=True)
     for found, expected in zip(resumed.get_weights(), model.get_weights(), strict=True):
@@ -278,11 +289,12 @@ def test_a_run_that_was_stopped_in_the_second_phase_goes_on_to_the_same_weights(
     assert [{name: value for name, value in row.items() if name != "seconds"} for row in history(tmp_path)] == without
 
 
-def test_weights_of_before_stay_where_no_epoch_is_better(whole, tmp_path, capsys):
-    _, _, cache = whole
+def test_weights_of_before_stay_where_no_epoch_is_better(whole, first, tmp_path, capsys):
+    without, folder = first
+    shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
     use_console(Console())
-    without = trained(tmp_path / "without", cache, self_critical_epochs=0)
-    spoiled = trained(tmp_path / "spoiled", cache, self_critical_epochs=1, self_critical_learning_rate=10.0)
+    settings = {"self_critical_epochs": 1, "self_critical_learning_rate": 10.0}
+    spoiled = trained(tmp_path, whole[2], resume=True, **settings)
     for found, expected in zip(spoiled.get_weights(), without.get_weights(), strict=True):
         np.testing.assert_array_equal(found, expected)
     assert "the weights of before stay" in " ".join(capsys.readouterr().out.split())
