@@ -218,8 +218,7 @@ def test_each_step_reads_the_weights_that_the_step_before_it_left():
     assert any((left != right).any() for left, right in zip(seen[0], seen[3], strict=True))
 
 
-@pytest.mark.parametrize("jit_compile", [False, True])
-def test_a_step_makes_captions_that_scored_better_more_likely(jit_compile):
+def test_a_step_makes_captions_that_scored_better_more_likely():
     _, part, data, *_ = sampled()
     read, labels = next(iter(data.dataset(0)))
 
@@ -234,7 +233,7 @@ def test_a_step_makes_captions_that_scored_better_more_likely(jit_compile):
         if hasattr(layer, "rate"):
             layer.rate = 0.0
     decoder.demands = False
-    part.compile(optimizer=keras.optimizers.SGD(1e-3), loss=SelfCriticalLoss(), jit_compile=jit_compile)
+    part.compile(optimizer=keras.optimizers.SGD(1e-3), loss=SelfCriticalLoss(), jit_compile=False)
     part.train_on_batch(read, labels)
     change = log_probabilities() - before
     assert np.abs(advantage).max() > 0.1
