@@ -136,20 +136,21 @@ def first(whole, tmp_path_factory):
     return trained(folder, cache, self_critical_epochs=0), folder
 
 
-def sampled(samples=5, batch_size=4, scale=0.5):
-    """A network that is fed features, and what it says of ten pictures of which one cannot be read."""
+@pytest.fixture(scope="module")
+def sampled():
+    """The decoder of a network, and what it says of ten pictures of which one cannot be read."""
     config = make_config("unused")
     preprocessor = make_preprocessor(config)
     keras.utils.set_random_seed(0)
     network = build_model(config, preprocessor)
     random = np.random.default_rng(0)
-    network.set_weights([value + random.normal(scale=scale, size=value.shape) for value in network.get_weights()])
+    network.set_weights([value + random.normal(scale=0.5, size=value.shape) for value in network.get_weights()])
     part = trained_part(network, encoder_is_trained=False)
     inputs = Inputs(random.normal(size=(10, *part.input["features"].shape[1:])).astype(np.float16))
     pictures = SPLITS.train.take(np.arange(10))
     captioner = Captioner(network, preprocessor)
-    data = SampledCaptions(captioner, preprocessor, inputs, pictures, "features", samples, batch_size, seed=3)
-    return network, part, data, preprocessor, inputs, pictures
+    data = SampledCaptions(captioner, preprocessor, inputs, pictures, "features", 5, 4, seed=3)
+    return part, data, preprocessor, inputs, pictures
 
 
 def test_advantages_of_a_picture_sum_to_zero_and_compare_with_the_others():
@@ -174,8 +175,8 @@ def test_the_loss_is_the_advantage_times_the_log_probability_of_the_tokens_that_
     np.testing.assert_allclose(float(SelfCriticalLoss()(labels, logits)), expected, rtol=1e-5)
 
 
-def test_a_batch_holds_what_the_network_says_with_its_reward_and_is_the_same_for_the_same_step():
-    _, _, data, preprocessor, inputs, pictures = sampled()
+def test_a_batch_holds_what_the_network_says_with_its_reward_and_is_the_same_for_the_same_step(sampled):
+    _, data, preprocessor, inputs, pictures = sampled
     assert data.steps_per_epoch == 2
     read, labels = list(data.dataset(0).take(3))[2]
     again = next(iter(data.dataset(2)))
@@ -193,9 +194,9 @@ def test_a_batch_holds_what_the_network_says_with_its_reward_and_is_the_same_for
         np.testing.assert_allclose(row_rewards, reward(row, texts, (row_ids == END_ID).any(axis=1)), rtol=1e-5)
 
 
-def test_each_step_reads_the_weights_that_the_step_before_it_left():
+def test_each_step_reads_the_weights_that_the_step_before_it_left(sampled, monkeypatch):
     """Batches that are drawn ahead would be of a network that is gone."""
-    _, part, data, *_ = sampled()
+    part, data, *_ = sampled
     seen, states = [], []
     original = data.batch
 
@@ -203,7 +204,7 @@ def test_each_step_reads_the_weights_that_the_step_before_it_left():
         seen.append([np.array(value) for value in part.get_weights()])
         return original(rows, step)
 
-    data.batch = batch
+    monkeypatch.setattr(data, "batch", batch)
     part.compile(optimizer=keras.optimizers.SGD(0.1), loss=SelfCriticalLoss())
 
     class Note(keras.callbacks.Callback):
@@ -218,8 +219,8 @@ def test_each_step_reads_the_weights_that_the_step_before_it_left():
     assert any((left != right).any() for left, right in zip(seen[0], seen[3], strict=True))
 
 
-def test_a_step_makes_captions_that_scored_better_more_likely():
-    _, part, data, *_ = sampled()
+def test_a_step_makes_captions_that_scored_better_more_likely(sampled, monkeypatch):
+    part, data, *_ = sampled
     read, labels = next(iter(data.dataset(0)))
 
     def log_probabilities():
@@ -231,8 +232,8 @@ def test_a_step_makes_captions_that_scored_better_more_likely():
     decoder = part.get_layer("decoder")
     for layer in decoder._flatten_layers(include_self=True):
         if hasattr(layer, "rate"):
-            layer.rate = 0.0
-    decoder.demands = False
+            monkeypatch.setattr(layer, "rate", 0.0)
+    monkeypatch.setattr(decoder, "demands", False)
     part.compile(optimizer=keras.optimizers.SGD(1e-3), loss=SelfCriticalLoss(), jit_compile=False)
     part.train_on_batch(read, labels)
     change = log_probabilities() - before
