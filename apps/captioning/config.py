@@ -315,7 +315,13 @@ PRESETS: dict[str, dict[str, Any]] = {
     "overfit": {
         "data": {"limit": 16},
         "preprocessing": {"length_buckets": 1},
-        "model": {"embedding_dropout": 0.0, "feature_dropout": 0.0, "output_dropout": 0.0, "doubly_stochastic": 0.0},
+        "model": {
+            "embedding_dropout": 0.0,
+            "feature_dropout": 0.0,
+            "output_dropout": 0.0,
+            "doubly_stochastic": 0.0,
+            "lexicon": 0.0,
+        },
         "train": {
             "epochs": 100,
             "batch_size": 16,

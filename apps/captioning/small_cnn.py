@@ -38,7 +38,9 @@ def build_small_cnn(picture_size: int = PICTURE_SIZE, seed: int = 0) -> keras.Mo
             x = layers.Add(name=f"{name}_add")([x, _convolution(x, filters, 1, name, seed + 10 * stage + index + 1)])
         stages.append(x)
     *_, places, whole = stages
-    whole = layers.UpSampling2D(2, name="upsampling")(layers.Conv2D(places.shape[-1], 1, name="whole")(whole))
+    initializer = keras.initializers.GlorotUniform(seed=seed + 10 * len(STAGES))
+    whole = layers.Conv2D(places.shape[-1], 1, kernel_initializer=initializer, name="whole")(whole)
+    whole = layers.UpSampling2D(2, name="upsampling")(whole)
     beyond = [(0, up - side) for up, side in zip(whole.shape[1:3], places.shape[1:3], strict=True)]
     whole = layers.Cropping2D(beyond, name="cropping")(whole)  # where the number of places is odd
     return keras.Model(pixels, layers.Add(name="grid")([places, whole]), name="small_cnn")

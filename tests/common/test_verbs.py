@@ -157,7 +157,7 @@ def test_serve_hands_on_its_limits(run_main, world, tmp_path):
             "model": "m",
             "host": "127.0.0.1",
             "port": 1234,
-            "max_body_bytes": 1 << 20,
+            "max_body_bytes": 1 << 24,
             "max_batch": 128,
         }
     ]

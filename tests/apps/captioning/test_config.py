@@ -21,6 +21,12 @@ def test_the_presets_every_app_has():
     assert resolve_config(Config, PRESETS, "base") == Config()
 
 
+def test_overfit_has_no_demand_that_cannot_be_met():
+    """Its loss has to go towards zero."""
+    model = resolve_config(Config, PRESETS, "overfit").model
+    assert not (model.doubly_stochastic or model.lexicon or model.word_dropout)
+
+
 def test_every_setting_says_what_it_means():
     for path, option in options_of(Config).items():
         assert option.meaning, path
@@ -31,7 +37,7 @@ def test_every_setting_says_what_it_means():
 @pytest.mark.parametrize(
     ("settings", "sentence"),
     [
-        ({"data.name": "emoji"}, r"the bundled set is emoji_scenes"),
+        ({"data.name": "emoji"}, "the bundled sets are emoji_scenes and emoji_scenes_large"),
         (
             {"data.source": "tfds"},
             "'emoji_scenes', which is bundled; name a set of the catalogue, such as coco_captions",

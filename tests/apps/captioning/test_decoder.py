@@ -11,13 +11,10 @@ from tests.apps.captioning.small_model import forced
 PLACES, CHANNELS, VOCABULARY, BATCH, CAPTIONS, TIME = 6, 5, 17, 3, 2, 7
 VARIANTS = [
     ("show_attend_tell", "lstm", True),
-    ("show_attend_tell", "gru", False),
-    ("show_attend_tell", "min_gru", True),
     ("show_attend_tell", "slstm", True),
-    ("show_attend_tell", "lru", True),
+    ("show_attend_tell", "gru", False),
     ("up_down", "lstm", True),
-    ("up_down", "gru", False),
-    ("up_down", "lru", True),
+    ("up_down", "lru", False),
 ]
 
 
@@ -57,7 +54,7 @@ def test_one_token_at_a_time_is_as_the_whole_caption(form, cell, gate):
     assert found.dtype == np.float32
 
 
-@pytest.mark.parametrize(("form", "cell", "gate"), [VARIANTS[index] for index in (0, 3, 4, 5)])
+@pytest.mark.parametrize(("form", "cell", "gate"), [VARIANTS[index] for index in (1, 3, 4)])
 def test_padding_and_neighbours_change_nothing(form, cell, gate):
     decoder, (features, inputs) = made(form, cell, gate, lexicon=0.1 if gate else 0.0), asked()
     real, logits = inputs != PAD_ID, decoder(features, inputs).numpy()

@@ -3,6 +3,7 @@
 import csv
 import io
 import os
+import shutil
 import signal
 
 import keras
@@ -127,20 +128,29 @@ def whole(tmp_path_factory):
     return trained(folder, cache), folder, cache
 
 
-def sampled(samples=5, batch_size=4, scale=0.5):
-    """A network that is fed features, and what it says of ten pictures of which one cannot be read."""
+@pytest.fixture(scope="module")
+def first(whole, tmp_path_factory):
+    """A run that has the first phase behind it, and its network."""
+    use_console(Console())
+    folder, (*_, cache) = tmp_path_factory.mktemp("first"), whole
+    return trained(folder, cache, self_critical_epochs=0), folder
+
+
+@pytest.fixture(scope="module")
+def sampled():
+    """The decoder of a network, and what it says of ten pictures of which one cannot be read."""
     config = make_config("unused")
     preprocessor = make_preprocessor(config)
     keras.utils.set_random_seed(0)
     network = build_model(config, preprocessor)
     random = np.random.default_rng(0)
-    network.set_weights([value + random.normal(scale=scale, size=value.shape) for value in network.get_weights()])
+    network.set_weights([value + random.normal(scale=0.5, size=value.shape) for value in network.get_weights()])
     part = trained_part(network, encoder_is_trained=False)
     inputs = Inputs(random.normal(size=(10, *part.input["features"].shape[1:])).astype(np.float16))
     pictures = SPLITS.train.take(np.arange(10))
     captioner = Captioner(network, preprocessor)
-    data = SampledCaptions(captioner, preprocessor, inputs, pictures, "features", samples, batch_size, seed=3)
-    return network, part, data, preprocessor, inputs, pictures
+    data = SampledCaptions(captioner, preprocessor, inputs, pictures, "features", 5, 4, seed=3)
+    return part, data, preprocessor, inputs, pictures
 
 
 def test_advantages_of_a_picture_sum_to_zero_and_compare_with_the_others():
@@ -165,8 +175,8 @@ def test_the_loss_is_the_advantage_times_the_log_probability_of_the_tokens_that_
     np.testing.assert_allclose(float(SelfCriticalLoss()(labels, logits)), expected, rtol=1e-5)
 
 
-def test_a_batch_holds_what_the_network_says_with_its_reward_and_is_the_same_for_the_same_step():
-    _, _, data, preprocessor, inputs, pictures = sampled()
+def test_a_batch_holds_what_the_network_says_with_its_reward_and_is_the_same_for_the_same_step(sampled):
+    _, data, preprocessor, inputs, pictures = sampled
     assert data.steps_per_epoch == 2
     read, labels = list(data.dataset(0).take(3))[2]
     again = next(iter(data.dataset(2)))
@@ -184,9 +194,9 @@ def test_a_batch_holds_what_the_network_says_with_its_reward_and_is_the_same_for
         np.testing.assert_allclose(row_rewards, reward(row, texts, (row_ids == END_ID).any(axis=1)), rtol=1e-5)
 
 
-def test_each_step_reads_the_weights_that_the_step_before_it_left():
+def test_each_step_reads_the_weights_that_the_step_before_it_left(sampled, monkeypatch):
     """Batches that are drawn ahead would be of a network that is gone."""
-    _, part, data, *_ = sampled()
+    part, data, *_ = sampled
     seen, states = [], []
     original = data.batch
 
@@ -194,7 +204,7 @@ def test_each_step_reads_the_weights_that_the_step_before_it_left():
         seen.append([np.array(value) for value in part.get_weights()])
         return original(rows, step)
 
-    data.batch = batch
+    monkeypatch.setattr(data, "batch", batch)
     part.compile(optimizer=keras.optimizers.SGD(0.1), loss=SelfCriticalLoss())
 
     class Note(keras.callbacks.Callback):
@@ -209,9 +219,8 @@ def test_each_step_reads_the_weights_that_the_step_before_it_left():
     assert any((left != right).any() for left, right in zip(seen[0], seen[3], strict=True))
 
 
-@pytest.mark.parametrize("jit_compile", [False, True])
-def test_a_step_makes_captions_that_scored_better_more_likely(jit_compile):
-    _, part, data, *_ = sampled()
+def test_a_step_makes_captions_that_scored_better_more_likely(sampled, monkeypatch):
+    part, data, *_ = sampled
     read, labels = next(iter(data.dataset(0)))
 
     def log_probabilities():
@@ -220,11 +229,12 @@ def test_a_step_makes_captions_that_scored_better_more_likely(jit_compile):
 
     advantage = np.asarray(advantages(labels[..., 0, 1]))
     before = log_probabilities()
-    for layer in part.get_layer("decoder")._flatten_layers(include_self=True):
+    decoder = part.get_layer("decoder")
+    for layer in decoder._flatten_layers(include_self=True):
         if hasattr(layer, "rate"):
-            layer.rate = 0.0
-    part.get_layer("decoder").doubly_stochastic = 0.0
-    part.compile(optimizer=keras.optimizers.SGD(1e-3), loss=SelfCriticalLoss(), jit_compile=jit_compile)
+            monkeypatch.setattr(layer, "rate", 0.0)
+    monkeypatch.setattr(decoder, "demands", False)
+    part.compile(optimizer=keras.optimizers.SGD(1e-3), loss=SelfCriticalLoss(), jit_compile=False)
     part.train_on_batch(read, labels)
     change = log_probabilities() - before
     assert np.abs(advantage).max() > 0.1
@@ -256,8 +266,9 @@ def test_the_network_is_the_best_of_both_phases(whole):
     assert all(caption_pictures(model, preprocessor, inputs)[0])
 
 
-def test_a_run_that_was_stopped_in_the_second_phase_goes_on_to_the_same_weights(whole, tmp_path, monkeypatch):
+def test_a_run_that_was_stopped_in_the_second_phase_goes_on_to_the_same_weights(whole, first, tmp_path, monkeypatch):
     model, folder, cache = whole
+    shutil.copytree(first[1], tmp_path, dirs_exist_ok=True)
     original, seen = Bookkeeping.on_train_batch_begin, []
 
     def stopped(self, batch, logs=None):
@@ -269,7 +280,7 @@ def test_a_run_that_was_stopped_in_the_second_phase_goes_on_to_the_same_weights(
 
     monkeypatch.setattr(Bookkeeping, "on_train_batch_begin", stopped)
     with pytest.raises(KeyboardInterrupt, match=rf"step \d is saved.*--resume {tmp_path}$"):
-        trained(tmp_path, cache)
+        trained(tmp_path, cache, resume=True)
     monkeypatch.undo()
     resumed = trained(tmp_path, cache, resume=True)
     for found, expected in zip(resumed.get_weights(), model.get_weights(), strict=True):
@@ -278,11 +289,12 @@ def test_a_run_that_was_stopped_in_the_second_phase_goes_on_to_the_same_weights(
     assert [{name: value for name, value in row.items() if name != "seconds"} for row in history(tmp_path)] == without
 
 
-def test_weights_of_before_stay_where_no_epoch_is_better(whole, tmp_path, capsys):
-    _, _, cache = whole
+def test_weights_of_before_stay_where_no_epoch_is_better(whole, first, tmp_path, capsys):
+    without, folder = first
+    shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
     use_console(Console())
-    without = trained(tmp_path / "without", cache, self_critical_epochs=0)
-    spoiled = trained(tmp_path / "spoiled", cache, self_critical_epochs=1, self_critical_learning_rate=10.0)
+    settings = {"self_critical_epochs": 1, "self_critical_learning_rate": 10.0}
+    spoiled = trained(tmp_path, whole[2], resume=True, **settings)
     for found, expected in zip(spoiled.get_weights(), without.get_weights(), strict=True):
         np.testing.assert_array_equal(found, expected)
     assert "the weights of before stay" in " ".join(capsys.readouterr().out.split())
