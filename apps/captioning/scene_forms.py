@@ -101,12 +101,14 @@ FORMS: dict[str, dict[str, tuple[str, ...]]] = {
             "de izquierda a derecha: A, B, C",
             "de derecha a izquierda: C, B, A",
             "a la izquierda A, en el centro B, a la derecha C",
+            "a la derecha C, en el centro B, a la izquierda A",
         ),
         "column": (
             "A, B, C de arriba abajo",
             "de arriba abajo: A, B, C",
             "de abajo arriba: C, B, A",
             "arriba A, en el centro B, abajo C",
+            "abajo C, en el centro B, arriba A",
         ),
     },
     "fr": {
@@ -162,12 +164,14 @@ FORMS: dict[str, dict[str, tuple[str, ...]]] = {
             "da sinistra a destra: A, B, C",
             "da destra a sinistra: C, B, A",
             "a sinistra A, al centro B, a destra C",
+            "a destra C, al centro B, a sinistra A",
         ),
         "column": (
             "A, B, C dall'alto in basso",
             "dall'alto in basso: A, B, C",
             "dal basso in alto: C, B, A",
             "in alto A, al centro B, in basso C",
+            "in basso C, al centro B, in alto A",
         ),
     },
     "pt": {
@@ -191,12 +195,14 @@ FORMS: dict[str, dict[str, tuple[str, ...]]] = {
             "da esquerda para a direita: A, B, C",
             "da direita para a esquerda: C, B, A",
             "à esquerda A, no meio B, à direita C",
+            "à direita C, no meio B, à esquerda A",
         ),
         "column": (
             "A, B, C de cima para baixo",
             "de cima para baixo: A, B, C",
             "de baixo para cima: C, B, A",
             "em cima A, no meio B, embaixo C",
+            "embaixo C, no meio B, em cima A",
         ),
     },
 }

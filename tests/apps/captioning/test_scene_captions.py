@@ -57,11 +57,11 @@ def test_every_form_and_background_is_used_and_says_one_thing(language):
     ("caption", "scene"),
     [
         ("a strawberry left of a fox", STRAWBERRY_FOX),
-        ("a fox to the right of a strawberry", STRAWBERRY_FOX),
+        ("from left to right: a strawberry and a fox", STRAWBERRY_FOX),
         ("There is a strawberry to the left of a fox.", STRAWBERRY_FOX),
         ("a fox left of a strawberry", Scene(STRAWBERRY_FOX.groups[::-1], "beside")),
         ("two foxes above an automobile", Scene((Group("fox", 2), Group("automobile")), "above")),
-        ("an automobile below two foxes", Scene((Group("fox", 2), Group("automobile")), "above")),
+        ("from top to bottom two foxes and an automobile", Scene((Group("fox", 2), Group("automobile")), "above")),
         (
             "a small fox left of two large buses on a blue background",
             Scene((Group("fox", 1, "small"), Group("bus", 2, "large")), "beside", "blue"),
@@ -71,7 +71,7 @@ def test_every_form_and_background_is_used_and_says_one_thing(language):
             Scene((Group("fox"), Group("bus"), Group("tulip")), "row"),
         ),
         (
-            "a tulip, a bus and a fox from bottom to top at night",
+            "from bottom to top: a tulip, a bus, a fox at night",
             Scene((Group("fox"), Group("bus"), Group("tulip")), "column", "night"),
         ),
         ("these are three tropical fish", Scene((Group("tropical fish", 3),), "alone")),
@@ -86,7 +86,7 @@ def test_english_as_people_write_it(caption, scene):
     [
         ("de", "erdbeere links von fuchs"),
         ("de", "links Erdbeere, rechts Fuchs"),
-        ("es", "zorro a la derecha de fresa"),
+        ("es", "a la derecha zorro, a la izquierda fresa"),
         ("fr", "à gauche fraise, à droite renard"),
         ("it", "fragola a sinistra di volpe"),
         ("pt", "morango à esquerda de rosto de raposa"),
