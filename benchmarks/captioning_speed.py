@@ -305,6 +305,7 @@ def torch_settings(shape: Shape, config, network, steps: int, threads: int, vari
         embedding_dropout=model.embedding_dropout,
         feature_dropout=model.feature_dropout,
         output_dropout=model.output_dropout,
+        coverage=model.coverage,
         doubly_stochastic=model.doubly_stochastic,
         lexicon=model.lexicon,
         label_smoothing=config.train.label_smoothing,

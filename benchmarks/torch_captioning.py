@@ -1,18 +1,20 @@
 """The captioning network in PyTorch, written as for PyTorch, in a process of its own: for each line on stdin so many training
 steps, then one line on stdout.
 
-Features of places, of a small convolutional network or given, an LSTM cell with additive attention and a gate before it, a
-readout that is compared with the vectors of the tokens, and a lexicon from places to words; the equations are those of
-`apps.captioning.model` with its defaults.
+Features of places, of a small convolutional network or given; an LSTM cell with additive attention that sees where it has looked,
+and a gate on what it finds; a readout that is compared with the vectors of the tokens, and a lexicon from places to words: the
+equations are those of `apps.captioning.model` with its defaults.
 
 References:
     Xu et al. 2015, Show, attend and tell, arXiv:1502.03044.
+    Tu et al. 2016, Modeling Coverage for Neural Machine Translation, arXiv:1601.04811.
     Lin et al. 2017, Feature Pyramid Networks for Object Detection, arXiv:1612.03144.
     Duygulu et al. 2002, Object Recognition as Machine Translation.
 """
 
 import itertools
 import json
+import math
 import sys
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -33,6 +35,7 @@ class Settings:
         embedding, units, attention_units: of a token, of a state, in which places are compared.
         word_dropout: share of the words that are not read.
         embedding_dropout, feature_dropout, output_dropout: shares that are dropped.
+        coverage: whether the attention sees how much it has looked at each place so far.
         doubly_stochastic: weight of the demand that each place is looked at once in all.
         lexicon: weight of the demand that the places explain the words; without a weight there is no lexicon.
         label_smoothing: share of the probability that all tokens get.
@@ -42,7 +45,7 @@ class Settings:
         stages: filters of each halving of the grid, and the residual convolutions after it; none where features are read.
         epsilon: added to the variance by the normalisation of a batch.
         momentum: share of its statistics that stays at each step.
-        places, channels: of the features.
+        places, channels: of the features; the places are those of a square.
         batch, captions, time: pictures, captions of each, tokens of each.
         steps: at each line.
         threads: of PyTorch.
@@ -57,6 +60,7 @@ class Settings:
     embedding_dropout: float
     feature_dropout: float
     output_dropout: float
+    coverage: bool
     doubly_stochastic: float
     lexicon: float
     label_smoothing: float
@@ -135,14 +139,20 @@ def make_network(settings: Settings):
             self.keys = nn.Linear(units, settings.attention_units)
             self.score = nn.Linear(settings.attention_units, 1, bias=False)
             self.gate = nn.Linear(units, units)
+            if settings.coverage:
+                self.coverage = nn.Parameter(0.1 * torch.randn(settings.attention_units))
 
         def forward(self, vectors, memory, hidden, cell):
             # What does not wait for a state: one product over all steps.
             projected, keys = self.input(vectors).unbind(dim=1), self.keys(memory)
+            looked = keys.new_zeros(keys.shape[:2])  # at each place so far
             outputs, attention = [], []
             for step in projected:
-                scores = self.score(torch.tanh(self.query(hidden)[:, None] + keys))[..., 0]
-                weights = scores.softmax(dim=-1)
+                compared = self.query(hidden)[:, None] + keys
+                if settings.coverage:
+                    compared = compared + looked[..., None] * self.coverage
+                weights = self.score(torch.tanh(compared))[..., 0].softmax(dim=-1)
+                looked = looked + weights
                 context = torch.sigmoid(self.gate(hidden)) * torch.bmm(weights[:, None], memory)[:, 0]
                 write, keep, new, show = (step + self.context(context) + self.recurrent(hidden)).chunk(4, dim=-1)
                 cell = torch.sigmoid(keep) * cell + torch.sigmoid(write) * torch.tanh(new)
@@ -158,7 +168,9 @@ def make_network(settings: Settings):
                 self.encoder = Encoder()
             self.feature_dropout = nn.Dropout(settings.feature_dropout)
             self.place = nn.Linear(settings.channels, units)
-            self.position = nn.Parameter(0.02 * torch.randn(settings.places, units))
+            side = math.isqrt(settings.places)
+            self.row_position = nn.Parameter(0.3 * torch.randn(side, units))
+            self.column_position = nn.Parameter(0.3 * torch.randn(side, units))
             self.embedding = nn.Embedding(settings.vocabulary, width)
             nn.init.normal_(self.embedding.weight, std=width**-0.5)
             self.embedding_dropout = nn.Dropout(settings.embedding_dropout)
@@ -174,7 +186,8 @@ def make_network(settings: Settings):
 
         def forward(self, read, caption_inputs):
             features = self.encoder(read) if settings.picture_size else read
-            memory = torch.relu(self.place(self.feature_dropout(features))) + self.position
+            position = (self.row_position[:, None] + self.column_position).flatten(0, 1)
+            memory = torch.relu(self.place(self.feature_dropout(features))) + position
             explained = self.words(memory) if settings.lexicon and self.training else None
             captions = caption_inputs.shape[1]
             hidden, cell = torch.tanh(self.first_state(memory.mean(dim=1))).repeat_interleave(captions, 0).chunk(2, -1)

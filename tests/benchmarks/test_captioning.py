@@ -303,7 +303,8 @@ def torch_weights(network, torch):
     names = {
         "place/kernel": "place.weight",
         "place/bias": "place.bias",
-        "position": "position",
+        "row_position": "row_position",
+        "column_position": "column_position",
         "embedding/embeddings": "embedding.weight",
         "first_state/dense_0/kernel": "first_state.weight",
         "first_state/dense_0/bias": "first_state.bias",
@@ -313,6 +314,7 @@ def torch_weights(network, torch):
         "cell/attention/memory_kernel": "decoder.keys.weight",
         "cell/attention/bias": "decoder.keys.bias",
         "cell/attention/score_kernel": "decoder.score.weight",
+        "cell/attention/coverage_kernel": "decoder.coverage",
         "cell/gate_kernel": "decoder.gate.weight",
         "cell/gate_bias": "decoder.gate.bias",
         "readout/kernel": "readout.weight",
@@ -362,8 +364,13 @@ WITHOUT_CHANCE = {
 
 @pytest.mark.parametrize(
     ("preset", "given"),
-    [("base", {}), ("base", {"preprocessing.picture_size": "72"}), ("base", {"model.lexicon": "0"}), ("photos", {})],
-    ids=["base", "odd number of places", "no lexicon", "photos"],
+    [
+        ("base", {}),
+        ("base", {"preprocessing.picture_size": "72"}),
+        ("base", {"model.lexicon": "0", "model.coverage": "false"}),
+        ("photos", {}),
+    ],
+    ids=["base", "odd number of places", "no lexicon, no coverage", "photos"],
 )
 def test_the_network_in_pytorch_is_that_of_the_application(preset, given):
     torch = pytest.importorskip("torch")
