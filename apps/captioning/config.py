@@ -316,6 +316,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "data": {"limit": 16},
         "preprocessing": {"length_buckets": 1},
         "model": {
+            "word_dropout": 0.0,
             "embedding_dropout": 0.0,
             "feature_dropout": 0.0,
             "output_dropout": 0.0,

@@ -22,7 +22,7 @@ _OFF_LINE = 6  # most that a group is off the line that groups stand on
 _ANGLES = (-8, -4, 0, 4, 8)  # degrees; more, and a bear lies on its back. Few, so that turned pictures can be kept
 # Longer side of a thing by its size, in pixels. One thing alone has more room.
 _SIDES = {"small": (27, 30), None: (35, 40), "large": (45, 49)}
-_SIDES_ALONE = {"small": (27, 31), None: (37, 47), "large": (58, 74)}
+_SIDES_ALONE = {"small": (27, 31), None: (37, 46), "large": (50, 62)}
 _SMALLEST = 27
 # Columns and rows of a group, by its count. Four in a line would be too small.
 _FORMATIONS = {1: ((1, 1),), 2: ((1, 2), (2, 1)), 3: ((1, 3), (3, 1), (2, 2)), 4: ((2, 2),)}

@@ -35,7 +35,7 @@ HELD_OUT_COMPOSITIONS = frozenset({(BESIDE, (1, 2)), (BESIDE, (3, 1)), (ABOVE, (
 
 _SHARES = (("validation", 0.1), ("test", 0.1))  # of combinations; the rest is for training
 _GROUPS = (1, 2, 3)
-_GROUP_WEIGHTS = (0.15, 0.55, 0.3)
+_GROUP_WEIGHTS = (0.2, 0.5, 0.3)
 _SIZE_WEIGHTS = (0.25, 0.25, 0.5)  # small, large, neither
 
 
