@@ -315,9 +315,10 @@ def test_a_frozen_encoder_averages_and_sixteen_bits(tmp_path, whole, monkeypatch
     _, _, cache = whole
     monkeypatch.setattr("apps.captioning.config.ModelConfig.encoder_is_trained", False)
     monkeypatch.setattr("apps.captioning.inputs.weights_digest", lambda name: name)
-    model = trained(tmp_path, cache, self_critical_epochs=1, weight_average=0.9, mixed_precision=True, jit_compile=True)
+    settings = {"weight_average": 0.9, "mixed_precision": True, "jit_compile": True}
+    model = trained(tmp_path, cache, model={"form": "up_down"}, self_critical_epochs=1, **settings)
     assert len(history(tmp_path)) == 1
-    assert model.output.dtype == "float32"
+    assert model.output.dtype == model.get_layer("decoder").compute_dtype == "float32"
 
 
 def test_the_second_phase_is_drawn(whole):

@@ -120,7 +120,9 @@ def test_what_is_no_picture_is_refused_with_a_sentence(served):
 
 def test_a_turned_photograph_is_captioned_as_upright(served):
     """Cameras write pixels as they lie, and in EXIF which way is up."""
-    upright = Image.fromarray(np.random.default_rng(0).integers(0, 256, (8, 6, 3), dtype=np.uint8)).resize((48, 64))
+    # Blocks of one colour, as JPEG has them: turned, they are stored as exactly.
+    blocks = np.random.default_rng(0).integers(0, 256, (8, 6, 3), dtype=np.uint8)
+    upright = Image.fromarray(blocks.repeat(8, axis=0).repeat(8, axis=1))
     exif = Image.Exif()
     exif[0x0112] = 6  # to be turned by 90 degrees clockwise
 
