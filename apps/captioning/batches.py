@@ -11,6 +11,8 @@ from apps.captioning.pictures import CaptionedPictures
 from common.data.batch_plan import BatchPlan, PaddedSequences
 from common.data.token_vocabulary import PAD_ID, START_ID
 
+MOST_TOGETHER = 5  # captions of a picture in an evaluation; a picture with more is read several times
+
 
 class CaptionBatches:
     """Batches for teacher forcing.
@@ -119,7 +121,8 @@ def make_batches(
         preprocessor: adapted.
         config: of the application.
         name: `pixels` or `features`.
-        training: whether batches have several lengths; an evaluation has one, which compiles once.
+        training: whether batches have several lengths and as many captions of a picture as the settings say; an evaluation has
+            one length, which compiles once, and reads all captions of a picture at once.
     """
     usable = [index for index in range(len(pictures)) if inputs.usable[index]]
     captions = [(index, caption) for index in usable for caption in pictures.captions[index]]
@@ -131,12 +134,13 @@ def make_batches(
     if not training:
         boundaries = boundaries[-1:]
     settings = config.train
+    together = settings.captions_per_picture if training else min(MOST_TOGETHER, max(map(len, pictures.captions)))
     return CaptionBatches(
         inputs,
         name,
         ids,
         [index for index, _ in captions],
-        settings.captions_per_picture,
+        together,
         boundaries,
         settings.batch_size,
         settings.seed,

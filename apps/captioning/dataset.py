@@ -20,7 +20,7 @@ from apps.captioning.scene_layouts import PICTURE_SIZE
 from apps.captioning.scene_objects import check_language, scene_objects
 from apps.captioning.scenes import generate
 
-COUNTS = {"train": 12_000, "validation": 2_000, "test": 2_000, "compositions": 2_000}
+COUNTS = {"train": 11_500, "validation": 1_000, "test": 2_000, "compositions": 2_000}
 SEED = 0
 
 _LARGE = "_large"
@@ -48,7 +48,7 @@ _CITATION = """@misc{twemoji, title={Twemoji}, author={{Twitter, Inc and other c
 
 
 class EmojiScenes(tfds.core.GeneratorBasedBuilder):
-    """12,000 scenes for training and 2,000 each for validation, test and compositions (`en` by default).
+    """11,500 scenes for training, 1,000 for validation and 2,000 each for test and compositions (`en` by default).
 
     A configuration is named by its language, one of `SCENE_LANGUAGES`; with `_large` behind it, the scenes are made of several
     hundred things instead of those that are easy to tell apart.

@@ -53,7 +53,7 @@ def test_there_is_a_configuration_for_every_language_and_english_is_the_first():
     names = [*SCENE_LANGUAGES, *(f"{language}_large" for language in SCENE_LANGUAGES)]
     assert list(EmojiScenes.builder_configs) == names
     assert [config_name(language, large) for large in (False, True) for language in SCENE_LANGUAGES] == names
-    assert dataset.COUNTS == {"train": 12_000, "validation": 2_000, "test": 2_000, "compositions": 2_000}
+    assert dataset.COUNTS == {"train": 11_500, "validation": 1_000, "test": 2_000, "compositions": 2_000}
     assert tuple(dataset.COUNTS) == SPLITS
 
 

@@ -28,7 +28,7 @@ FOX_LEFT_OF_TWO_CARS = Scene((Group("fox", 1, "small"), Group("automobile", 2)),
 def splits():
     """split to scenes, as many as the bundled data have."""
     objects = scene_objects("de")  # the same as in English, without waiting for inflect
-    counts = {"train": 12_000, "validation": 2_000, "test": 2_000, "compositions": 2_000}
+    counts = {"train": 11_500, "validation": 1_000, "test": 2_000, "compositions": 2_000}
     return {split: [scene for scene, _ in generate(objects, split, count)] for split, count in counts.items()}
 
 
