@@ -13,10 +13,16 @@ from common.cli_options import Flag, number, whole_number
 from common.errors import UserError
 
 BATCH = 32  # pictures at once
+MOST_BYTES = 255  # of a file's name, on the systems there are
+PATH_COLUMN = "image"  # of a table, as in that of the captions
 ENDINGS = (".jpg", ".jpeg", ".png", ".gif", ".webp", ".bmp")
 
 FLAGS = (
-    Flag("input", "a file with the path of a picture on each line; - = standard input", "FILE"),
+    Flag(
+        "input",
+        "a file with the path of a picture on each line, or CSV, TSV or JSONL with the column image; - = standard input",
+        "FILE",
+    ),
     Flag("n-best", "show the best so many captions", "INT", 1, convert=whole_number(1, WIDEST_BEAM)),
     Flag(
         "beam",
@@ -57,6 +63,8 @@ def predict(model_dir: str, arguments: Sequence[str], flags: Mapping[str, Any]) 
         if len(paths) != 1:
             raise UserError(f"--attention draws one picture, but {len(paths)} were given; give one")
         require_png_path(flags["attention"], "--attention")
+        if Path(flags["attention"]).resolve() == paths[0].resolve():
+            raise UserError(f"--attention would overwrite the picture {paths[0]}; give another file")
     model = load(model_dir, "captioning")
     notes = Console(stream=sys.stderr)
     for answer in answers(model, paths, flags["n-best"], flags["beam"], flags["length_penalty"]):
@@ -85,11 +93,18 @@ def picture_paths(arguments: Sequence[str], input_path: str | None) -> list[Path
     if not arguments and input_path is None:
         raise UserError("give the files of pictures, or a file with their paths by --input FILE")
     # An empty line names no picture; as a path it would be the current folder.
-    names = [name for name in given_texts(arguments, input_path) if name.strip()]
+    names = [
+        name
+        for name in given_texts(arguments, input_path, PATH_COLUMN if _is_table(input_path) else None)
+        if name.strip()
+    ]
     if not names:
         raise UserError("no picture was given: the paths are empty; give the files of pictures, or folders of them")
     paths = []
-    for given in map(Path, names):
+    for name in names:
+        given = Path(name)
+        if "\0" in name or len(given.name.encode(errors="replace")) > MOST_BYTES:
+            raise UserError(f"{name[:60]!r} is no path of a picture; give one path on each line")
         if given.is_dir():
             found = sorted(path for path in given.rglob("*") if path.suffix.lower() in ENDINGS and path.is_file())
             if not found:
@@ -161,6 +176,10 @@ def answers(
                 pairs = zip(plain(found["captions"][row]), plain(found["scores"][row]))
                 answer["captions"] = [{"caption": one, "score": score} for one, score in pairs][:n_best]
             yield answer
+
+
+def _is_table(input_path: str | None) -> bool:
+    return input_path is not None and Path(input_path.lower().removesuffix(".gz")).suffix in (".csv", ".tsv", ".jsonl")
 
 
 def _say_what_is_wrong(paths: Sequence[Path]) -> None:

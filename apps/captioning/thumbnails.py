@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
+from collections.abc import Iterator
 from typing import Literal
 
 import numpy as np
@@ -22,7 +24,7 @@ def thumbnail(picture: bytes, fit: Literal["stretch", "crop"] = "stretch", side:
     Returns:
         uint8 [height, width, 3]; smaller pictures are not enlarged.
     """
-    with Image.open(io.BytesIO(picture)) as opened:
+    with _without_limit(), Image.open(io.BytesIO(picture)) as opened:
         opened.draft("RGB", (2 * side, 2 * side))  # JPEG of any size then decodes to about this
         image = ImageOps.exif_transpose(opened)
         if image.has_transparency_data:  # on white, as the network sees it
@@ -33,3 +35,13 @@ def thumbnail(picture: bytes, fit: Literal["stretch", "crop"] = "stretch", side:
         image = ImageOps.fit(image, (min(image.size),) * 2)
     image.thumbnail((side, side))
     return np.asarray(image)
+
+
+@contextlib.contextmanager
+def _without_limit() -> Iterator[None]:
+    """Pillow's own limit is below what `picture_decoding` reads, which has bounded the picture before."""
+    limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+    try:
+        yield
+    finally:
+        Image.MAX_IMAGE_PIXELS = limit

@@ -270,7 +270,6 @@ TINY = {
     "preprocessing.picture_size": "64",
     "train.jit_compile": "false",  # XLA would compile for half a minute
 }
-SHAPE = captioning_speed.Shape("base", 3, 2, 7, 20)
 
 
 def test_the_shapes_that_are_trained_are_read_and_written_alike():
