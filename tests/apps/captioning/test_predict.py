@@ -147,6 +147,8 @@ def test_pictures_of_a_folder_and_of_a_list(ask, tmp_path, monkeypatch):
     (tmp_path / "list.txt").write_text(f"{paths[1]}\n\n{paths[0]}\n")
     out, err = ask("--json", "--input", "list.txt")
     assert [json.loads(line)["image"] for line in out.splitlines()] == [str(paths[1]), str(paths[0])] and not err
+    (tmp_path / "table.csv").write_text(f"image,caption\n{paths[1]},a\n")
+    assert json.loads(ask("--json", "--input", "table.csv")[0])["image"] == str(paths[1])
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(f"{paths[2]}\n".encode())))
     assert json.loads(ask("--json", "--input", "-")[0])["image"] == str(paths[2])
 
@@ -165,6 +167,10 @@ def test_pictures_of_a_folder_and_of_a_list(ask, tmp_path, monkeypatch):
         (("texts",), "there is no picture in the folder texts; expected files that end in .jpg"),
         (("good.png", "good.png", "--attention", "a.png"), "--attention draws one picture, but 2 were given"),
         (("good.png", "--attention", "a.jpg"), "--attention is 'a.jpg', but must be a file that ends in .png"),
+        (("good.png", "--attention", "good.png"), "--attention would overwrite the picture good.png"),
+        (("a" * 300,), "is no path of a picture"),
+        (("--input", "nul.txt"), "is no path of a picture"),
+        (("--input", "table.csv"), "table.csv"),
         (("good.png", "--input", "list.txt"), "not both"),
         (("good.png", "--n-best", "33"), "--n-best is 33, but must be a whole number from 1 to 32"),
         (("good.png", "--beam", "2.5"), "must be a whole number from 1 to 32"),
@@ -177,6 +183,8 @@ def test_mistakes_are_one_sentence(ask, words, sentence, tmp_path):
     np.save(tmp_path / "array.npy", np.random.default_rng(0).normal(size=50))
     (tmp_path / "empty.png").write_bytes(b"")
     (tmp_path / "cut.jpg").write_bytes(encoded(two_colors("red", "blue", 200, 300), "JPEG")[:700])
+    (tmp_path / "nul.txt").write_text("good.png\na\0b\n")
+    (tmp_path / "table.csv").write_text("picture,caption\ngood.png,a\n")
     (tmp_path / "texts").mkdir()
     (tmp_path / "texts" / "a.txt").write_text("a")
     before = sorted(tmp_path.rglob("*"))

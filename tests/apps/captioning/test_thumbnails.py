@@ -58,3 +58,11 @@ def test_crop_keeps_the_middle():
     wide.paste("blue", (100, 0, 200, 100))
     small = thumbnail(encoded(wide), "crop")
     assert small.shape == (100, 100, 3) and small[..., 2].min() == 255
+
+
+def test_a_picture_above_pillows_own_limit_is_made_small(monkeypatch):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)
+    stream = io.BytesIO()
+    Image.new("RGB", (40, 30), "red").save(stream, "PNG")
+    assert thumbnail(stream.getvalue(), side=20).shape == (15, 20, 3)
+    assert Image.MAX_IMAGE_PIXELS == 10
