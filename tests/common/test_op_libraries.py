@@ -10,8 +10,8 @@ from common import op_libraries
 from common.errors import UserError
 from tests import command_line
 
-BOTH = ("SentencepieceTokenizeOp", "NormalizeUTF8")
-LIBRARIES = {"_sentencepiece_tokenizer.so": "SentencepieceTokenizeOp", "_normalize_ops.so": "NormalizeUTF8"}
+BOTH = ("SentencepieceOp", "NormalizeUTF8")
+LIBRARIES = {"_sentencepiece_tokenizer.so": "SentencepieceOp", "_normalize_ops.so": "NormalizeUTF8"}
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ def test_a_file_that_is_not_there_needs_nothing(tmp_path):
 
 def test_nothing_but_the_installed_package_is_loaded(graph, tmp_path):
     """Else a model from a stranger runs the stranger's code."""
-    path = graph("SentencepieceTokenizeOp", "evil.so", "../../evil_ops.so", f"{tmp_path}/NormalizeUTF8.so")
+    path = graph("SentencepieceOp", "evil.so", "../../evil_ops.so", f"{tmp_path}/NormalizeUTF8.so")
     package = importlib.util.find_spec("tensorflow_text").submodule_search_locations[0]
     assert all(library.startswith(package) and ".." not in library for library in op_libraries.needed(path))
 

@@ -8,7 +8,7 @@ from apps.captioning.decoder import CaptionDecoder, unevenness
 from common.data.token_vocabulary import END_ID, PAD_ID
 from tests.apps.captioning.small_model import forced
 
-PLACES, CHANNELS, VOCABULARY, BATCH, CAPTIONS, TIME = 6, 5, 17, 3, 2, 7
+PLACES, CHANNELS, VOCABULARY, BATCH, CAPTIONS, TIME = 9, 5, 17, 3, 2, 7
 VARIANTS = [
     ("show_attend_tell", "lstm", True),
     ("show_attend_tell", "slstm", True),
