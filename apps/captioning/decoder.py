@@ -124,6 +124,8 @@ class CaptionDecoder(keras.layers.Layer):
     def build(self, features_shape, caption_inputs_shape):
         units, size = self.options["units"], self.options["embedding_dim"]
         side = math.isqrt(features_shape[1])  # pictures are squares
+        if side**2 != features_shape[1]:
+            raise ValueError(f"CaptionDecoder: the places must be a square grid, got {features_shape[1]} of them")
         # As large as what the places show, so that from the beginning the attention can tell left from right.
         seeds = (self.options["seed"], None if self.options["seed"] is None else self.options["seed"] + 1)
         self.row_position, self.column_position = (

@@ -137,3 +137,8 @@ def test_words_that_are_not_read_are_drawn_anew_in_training_alone():
     np.testing.assert_array_equal(one[:, :, 0], other[:, :, 0])  # the start is always read
     assert not np.allclose(one, other)
     np.testing.assert_array_equal(decoder(features, inputs), decoder(features, inputs))
+
+
+def test_a_grid_that_is_no_square_is_refused():
+    with pytest.raises(ValueError, match="must be a square grid, got 6 of them"):
+        CaptionDecoder(VOCABULARY, "gru", 8, 8, 6).build((None, 6, CHANNELS), (None, None, None))
