@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from apps.captioning.batches import CaptionBatches
+from apps.captioning.batches import MOST_TOGETHER, CaptionBatches
 from apps.captioning.model import trained_part
 from common.data.token_vocabulary import END_ID, PAD_ID, START_ID, UNKNOWN_ID
 from common.decoding import Beams, Decoded, beam_search, greedy, repeat_rows, sample
@@ -163,7 +163,7 @@ def mean_features(network: keras.Model, preprocessor, inputs) -> np.ndarray:
 
 
 def teacher_forced(
-    network: keras.Model, preprocessor, inputs, captions: Sequence[Sequence[str]], per_picture: int = 5
+    network: keras.Model, preprocessor, inputs, captions: Sequence[Sequence[str]], per_picture: int = MOST_TOGETHER
 ) -> dict[str, float]:
     """How well each token of the references is foreseen from the true ones before it: `token_accuracy` and `perplexity`.
 

@@ -5,7 +5,7 @@ import math
 import keras
 from keras import ops
 
-from common.data.token_vocabulary import END_ID, UNKNOWN_ID
+from common.data.token_vocabulary import END_ID, PAD_ID, UNKNOWN_ID
 from common.decoding import repeat_rows
 from common.layers import AdditiveAttention, AttentionCell, AttentionRNN, Dropout, StateBridge, random_uniform
 from common.layers.by_name import LAYERS
@@ -151,7 +151,7 @@ class CaptionDecoder(keras.layers.Layer):
             self.add_loss(self.lexicon * unexplained_words(self.words(memory), caption_inputs))
         memory, mean = (ops.repeat(each, captions, axis=0) for each in (memory, ops.mean(memory, axis=1)))
         tokens = ops.reshape(caption_inputs, (batch * captions, time))
-        real = ops.not_equal(tokens, 0)
+        real = ops.not_equal(tokens, PAD_ID)
         if self.word_dropout and training:
             unread = random_uniform(ops.shape(tokens), self.seed_generator) < self.word_dropout
             tokens = ops.where(ops.logical_and(unread, tokens > END_ID), UNKNOWN_ID, tokens)
@@ -217,7 +217,7 @@ class CaptionDecoder(keras.layers.Layer):
         memory = self.memory(features, training=False)
         mean = ops.mean(memory, axis=1)
         inputs = self.inputs_of(self.embedding(token_inputs), mean)
-        real = ops.not_equal(token_inputs, 0)
+        real = ops.not_equal(token_inputs, PAD_ID)
         return self.recurrence(inputs, memory, initial_state=self.first_state([mean]), mask=real)[1]
 
     def compute_output_spec(self, features, caption_inputs, training=None):

@@ -25,7 +25,7 @@ from apps.captioning.scene_scores import right_scenes, scene_accuracy, scene_sco
 from apps.captioning.scores import caption_metrics, diversity, sentence_cider, signatures, undefined_metrics
 from apps.captioning.thumbnails import thumbnail
 from common.errors import UserError
-from common.evaluation import split_examples
+from common.evaluation import ranked, split_examples
 from common.files import atomic_write, to_json, write_json
 from common.runs import Run
 
@@ -141,26 +141,6 @@ def evaluate(
     report.draw_pictures(run, split)
     show_evaluation(result, rows, chosen)
     return result
-
-
-def ranked(cider: np.ndarray, lengths: np.ndarray, count: int = DRAWN) -> dict[str, list[int]]:
-    """Which captions to show: `best`, `median` and `worst`, up to `count` of each, none twice.
-
-    Of equally good ones the longer is better, because it says more of the model.
-
-    Args:
-        cider: float [n], of each picture.
-        lengths: int [n], of the captions.
-        count: how many of each.
-    """
-    order = np.lexsort((lengths, cider))[::-1].tolist()  # [n], best first
-    count = min(count, max(1, len(order) // 3))
-    middle = max(count, (len(order) - count) // 2)
-    return {
-        "best": order[:count],
-        "median": order[middle : middle + count][: max(0, len(order) - 2 * count)],
-        "worst": order[max(count, len(order) - count) :][::-1],
-    }
 
 
 class _Memory:

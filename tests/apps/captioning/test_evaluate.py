@@ -12,7 +12,7 @@ from PIL import Image
 from apps.captioning import evaluate as evaluation
 from apps.captioning import report
 from apps.captioning.config import Config
-from apps.captioning.evaluate import evaluate, ranked
+from apps.captioning.evaluate import evaluate
 from apps.captioning.pictures import CaptionedPictures, Splits
 from apps.captioning.scene_captions import write_captions
 from apps.captioning.scene_objects import scene_objects
@@ -280,19 +280,3 @@ def test_a_user_mistake_is_one_sentence(setting, monkeypatch, change, message):
     with pytest.raises(UserError, match=message):
         evaluate(**setting.arguments() | change)
     assert not setting.run.metrics_path("test").exists()
-
-
-@pytest.mark.parametrize(
-    ("pictures", "kinds"),
-    [(1, (1, 0, 0)), (2, (1, 0, 1)), (3, (1, 1, 1)), (5, (1, 1, 1)), (9, (3, 3, 3)), (40, (4, 4, 4))],
-)
-def test_no_example_is_shown_twice(pictures, kinds):
-    chosen = ranked(np.arange(pictures, dtype=float), np.ones(pictures, int))
-    assert tuple(len(chosen[kind]) for kind in ("best", "median", "worst")) == kinds
-    shown = [index for indices in chosen.values() for index in indices]
-    assert len(set(shown)) == len(shown) and chosen["best"][0] == pictures - 1
-    assert pictures == 1 or chosen["worst"][0] == 0
-
-
-def test_of_equally_good_captions_the_longest_is_shown():
-    assert ranked(np.array([100.0, 100, 100, 0]), np.array([3, 9, 5, 4]))["best"] == [1]
