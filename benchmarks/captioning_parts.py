@@ -12,10 +12,10 @@ from PIL import Image, ImageFilter
 
 from apps.captioning.config import PRESETS, Config
 from apps.captioning.encoders import build_encoder, make_feature_function
+from apps.captioning.input_computation import store_inputs
 from apps.captioning.inputs import FEATURES
 from apps.captioning.model import build_model, trained_part
 from apps.captioning.preprocessing import Preprocessor
-from apps.captioning.stored_inputs import store_inputs
 from common.config import resolve_config
 from common.console import Console, use_console
 from common.data.token_vocabulary import END_ID, START_ID

@@ -34,7 +34,7 @@ telegraphic ("2x fuchs links von erdbeere"). `scene` is what the picture shows, 
 
 Which things stand together decides the split: two or three things of a picture for validation or for the test stand together on no
 picture for training, and one kind of thing in one number stands alone in one split only. The split `compositions` takes its
-things from the combinations of the test, in numbers and arrangements (such as one left of two) that no other split has, although
+things from the combinations of the test, in numbers and arrangements (such as two left of one) that no other split has, although
 each number and each arrangement is in training with others.
 
 Graphics: Twemoji, copyright Twitter, Inc and other contributors, licence CC-BY 4.0, https://creativecommons.org/licenses/by/4.0/;
@@ -59,8 +59,11 @@ class EmojiScenes(tfds.core.GeneratorBasedBuilder):
         scene: string, what is to be seen, as `scenes.Scene.to_json`.
     """
 
-    VERSION = tfds.core.Version("1.0.0")
-    RELEASE_NOTES = {"1.0.0": "One to three groups of things, split by a hash of what stands together."}
+    VERSION = tfds.core.Version("1.1.0")
+    RELEASE_NOTES = {
+        "1.0.0": "One to three groups of things, split by a hash of what stands together.",
+        "1.1.0": "The split compositions holds other pairs of counts.",
+    }
     BUILDER_CONFIGS = [
         tfds.core.BuilderConfig(name=language + ending, description=f"Captions in {language}, {what}.")
         for ending, what in (("", "well known things"), (_LARGE, "all things"))

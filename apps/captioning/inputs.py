@@ -10,9 +10,10 @@ import tensorflow as tf
 
 from apps.captioning.config import Config
 from apps.captioning.encoders import make_feature_function, weights_digest
+from apps.captioning.input_computation import store_inputs
 from apps.captioning.pictures import CaptionedPictures
 from apps.captioning.preprocessing import Preprocessor
-from apps.captioning.stored_inputs import StoredInputs, store_inputs
+from apps.captioning.stored_inputs import StoredInputs
 
 PICTURES, FEATURES = 256, 16  # at once; larger batches are no faster
 

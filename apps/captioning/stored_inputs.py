@@ -1,8 +1,7 @@
-"""What the trained part reads of each picture, computed once and kept on the disk.
+"""What the trained part reads of each picture, kept on the disk: the files, and how records are read from them.
 
-That is its pixels, or the features of a frozen encoder. `store_inputs` goes through the pictures once, with a progress bar, and
-computes what is not there yet; `StoredInputs.gather` then reads single records, so that neither pictures nor features are ever
-all in memory.
+A record holds the pixels of a picture, or the features of a frozen encoder; `input_computation` computes what is not there yet.
+`StoredInputs.gather` reads single records, so that neither pictures nor features are ever all in memory.
 
 A record is known by the content of its picture (blake2b of the bytes), whatever its name is and in whatever set it lies.
 Records lie in shards, files that appear whole or not at all: a run that was broken off goes on where it was, and two runs at
@@ -15,20 +14,17 @@ FOLDER/efficientnet_lite0-224-stretch-5f0c.../     one folder for each key
 ```
 """
 
-import collections
-import concurrent.futures
 import contextlib
 import hashlib
 import json
 import os
 import re
 import struct
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-from apps.captioning.pictures import Pictures
 from common.console import get_console
 from common.errors import UserError
 from common.files import atomic_write, is_temporary
@@ -37,16 +33,10 @@ _DIGEST_BYTES = 16
 _MAGIC = b"UNROLLI1"
 _HEADER = struct.Struct("<8sQQ16s")  # magic, records, bytes of a record, digest of the contents
 _SHARD_RECORDS, _SHARD_BYTES = 1_024, 64 * 2**20
-# A batch of pictures waits in memory; of very large ones fewer go into a batch.
-_BATCH_BYTES = 128 * 2**20
-_READERS = 4
-_NAMED = 3  # broken pictures that are named
-
-Compute = Callable[[list[bytes]], np.ndarray]
 
 
 class StoredInputs:
-    """Inputs on the disk, one for each picture; made by `store_inputs`.
+    """Inputs on the disk, one for each picture; made by `input_computation.store_inputs`.
 
     Attributes:
         usable: bool [pictures], whether the picture could be read; the others have no input.
@@ -118,154 +108,17 @@ class StoredInputs:
         return inputs
 
 
-def store_inputs(
-    pictures: Pictures,
-    names: Sequence[str],
-    compute: Compute,
-    *,
-    shape: tuple[int, ...],
-    dtype: np.typing.DTypeLike,
-    key: str,
-    folder: Path | str,
-    batch_size: int = 128,
-    max_unusable_fraction: float = 1.0,
-    description: str = "reading the pictures",
-) -> StoredInputs:
-    """Computes the inputs of all pictures that are not on the disk yet.
+class InputStore:
+    """The folder of one key: which contents are there, and a shard that grows in memory.
 
     Args:
-        pictures: encoded pictures.
-        names: one for each picture, for people.
-        compute: from `batch_size` encoded pictures to their inputs `[batch_size, *shape]`; is not called if all are there. The last
-            batch is filled up with `b""`. Raises `tf.errors.OpError` if one is broken.
+        folder: of the key, see `folder_name`; need not exist.
         shape: of one input.
         dtype: of the inputs.
-        key: everything that the inputs depend on beside the picture: encoder, digest of its weights, size, fit.
-        folder: where the folder of this key is, or is made.
-        batch_size: pictures.
-        max_unusable_fraction: of the pictures, how many may be broken.
-        description: of the stage, for the progress bar.
 
-    Raises:
-        UserError: If more pictures are broken, or the disk is full.
-        ValueError: If `compute` returns another shape than told.
+    Attributes:
+        broken: digests of contents that were found not to be pictures; `close` keeps what was added.
     """
-    store = _Store(Path(folder) / _folder_name(key, shape, np.dtype(dtype)), shape, np.dtype(dtype))
-    work = _Work(pictures, names, compute, store, batch_size, max_unusable_fraction)
-    with get_console().progress(len(pictures), description) as progress:
-        for done, usual in work.run():
-            progress.update(done, unusual=not usual)
-    return work.result()
-
-
-class _Work:
-    """One way through the pictures."""
-
-    def __init__(self, pictures, names, compute, store, batch_size, max_unusable_fraction):
-        self._pictures, self._names, self._compute, self._store = pictures, names, compute, store
-        self._batch_size, self._limit = batch_size, max_unusable_fraction
-        self._digests: list[bytes] = []
-        self._waiting: dict[bytes, tuple[int, bytes]] = {}  # digest -> number of the picture and its bytes
-        self._waiting_bytes = 0
-        self._broken: dict[bytes, tuple[int, str]] = {}  # digest -> number of the picture and the sentence on it
-        self._broken_count, self._computed = 0, False
-
-    def run(self) -> Iterator[tuple[int, bool]]:
-        """Yields how many pictures are done, and whether the time since then says something of the rest."""
-        for index, (digest, data) in enumerate(_read_ahead(self._pictures)):
-            self._digests.append(digest)
-            if digest in self._broken:
-                self._count_broken()
-            elif digest not in self._store and digest not in self._waiting:
-                self._add(index, digest, data)
-            if len(self._waiting) == self._batch_size or self._waiting_bytes > _BATCH_BYTES:
-                usual = self._computed
-                self._flush()
-                yield index + 1, usual
-            elif not self._waiting and index % 64 == 0:
-                yield index + 1, False
-        self._flush()
-        self._store.close()
-        yield len(self._pictures), False
-
-    def result(self) -> StoredInputs:
-        notes = ()
-        if self._broken_count:
-            notes = (
-                f"{self._counted()} cannot be read and {'is' if self._broken_count == 1 else 'are'} left out: {self._named()}",
-            )
-        return self._store.inputs(self._digests, notes)
-
-    def _add(self, index: int, digest: bytes, data: bytes) -> None:
-        # An empty string would be taken for the filling of a batch. What was broken in the run before probably still is, and
-        # must not break the batch.
-        if (not data or digest in self._store.broken) and self._is_broken(index, digest, data):
-            return
-        self._waiting[digest] = (index, data)
-        self._waiting_bytes += len(data)
-
-    def _flush(self) -> None:
-        import tensorflow as tf  # late, as everything that only those need who compute
-
-        if not self._waiting:
-            return
-        try:
-            inputs = self._inputs()
-        except tf.errors.OpError:
-            before = len(self._waiting)
-            for digest, (index, data) in list(self._waiting.items()):
-                if self._is_broken(index, digest, data):
-                    del self._waiting[digest]
-            if len(self._waiting) == before:
-                raise
-            inputs = self._inputs() if self._waiting else ()
-        self._computed = True
-        for digest, values in zip(self._waiting, inputs):
-            self._store.add(digest, values)
-        self._waiting, self._waiting_bytes = {}, 0
-
-    def _inputs(self) -> np.ndarray:
-        batch = [data for _, data in self._waiting.values()]
-        inputs = np.asarray(self._compute(batch + [b""] * (self._batch_size - len(batch))))
-        expected = (self._batch_size, *self._store.shape)
-        if inputs.shape != expected or inputs.dtype != self._store.dtype:
-            raise ValueError(
-                f"compute returned {inputs.dtype} {list(inputs.shape)}, not {self._store.dtype} {list(expected)}"
-            )
-        return inputs[: len(batch)]
-
-    def _is_broken(self, index: int, digest: bytes, data: bytes) -> bool:
-        from apps.captioning import picture_checks  # late, like TensorFlow
-
-        try:
-            picture_checks.check_picture(data, str(self._names[index]))
-        except UserError as error:
-            self._broken[digest] = index, str(error)
-            self._store.broken.add(digest)
-            self._count_broken()
-            return True
-        return False
-
-    def _count_broken(self) -> None:
-        self._broken_count += 1
-        if self._broken_count > self._limit * len(self._pictures):
-            self._store.close()  # what was computed until here is of use when the person has mended it
-            raise UserError(
-                f"at least {self._counted()} cannot be read, but at most {self._limit:.2%} may be unusable; mend or delete them, or "
-                f"raise data.max_unusable_fraction: {self._named()}"
-            )
-
-    def _counted(self) -> str:
-        return f"{self._broken_count:,} of {len(self._pictures):,} pictures"
-
-    def _named(self) -> str:
-        sentences = [sentence for _, sentence in sorted(self._broken.values())]
-        more = [f"and {len(sentences) - _NAMED:,} more"] if len(sentences) > _NAMED else []
-        return " | ".join(sentences[:_NAMED] + more)
-
-
-class _Store:
-    """The folder of one key: which contents are there, and a shard that grows in memory."""
 
     def __init__(self, folder: Path, shape: tuple[int, ...], dtype: np.dtype):
         self.folder, self.shape, self.dtype = folder, tuple(shape), dtype
@@ -296,7 +149,7 @@ class _Store:
             self._write()
         new = b"".join(sorted(self.broken - self._broken_before))
         if new:
-            with atomic_write(self.folder / f"{_digest(new).hex()}.broken", "wb") as file:
+            with atomic_write(self.folder / f"{digest_of(new).hex()}.broken", "wb") as file:
                 file.write(new)
 
     def inputs(self, digests: list[bytes], notes: tuple[str, ...]) -> StoredInputs:
@@ -306,9 +159,9 @@ class _Store:
 
     def _write(self) -> None:
         contents = b"".join(self._new)
-        path = self.folder / f"{_digest(contents).hex()}.inputs"
+        path = self.folder / f"{digest_of(contents).hex()}.inputs"
         with atomic_write(path, "wb") as file:
-            file.write(_HEADER.pack(_MAGIC, len(self._new), self._record_bytes, _digest(contents)))
+            file.write(_HEADER.pack(_MAGIC, len(self._new), self._record_bytes, digest_of(contents)))
             file.write(contents)
             file.writelines(self._new.values())
         self._register(path, list(self._new))
@@ -326,7 +179,7 @@ class _Store:
             magic, record_bytes, digest, contents = b"", 0, b"", b""
         except OSError as error:
             raise UserError(f"{path} cannot be read ({error.strerror}); give it rights or delete it") from error
-        if magic == _MAGIC and record_bytes == self._record_bytes and digest == _digest(contents):
+        if magic == _MAGIC and record_bytes == self._record_bytes and digest == digest_of(contents):
             self._register(path, _cut(contents))
         else:
             get_console().warn(f"{path} is damaged; its pictures are read again")
@@ -340,30 +193,15 @@ class _Store:
         self._shards.append(path)
 
 
-def _read_ahead(pictures: Pictures) -> Iterator[tuple[bytes, bytes]]:
-    """Yields the digest and the bytes of each picture; some threads read a few ahead."""
-
-    def read(index):
-        data = pictures[index]
-        return _digest(data), data
-
-    with concurrent.futures.ThreadPoolExecutor(_READERS) as pool:
-        ahead: collections.deque[concurrent.futures.Future] = collections.deque()
-        for index in range(len(pictures)):
-            ahead.append(pool.submit(read, index))
-            if len(ahead) > 4 * _READERS:
-                yield ahead.popleft().result()
-        while ahead:
-            yield ahead.popleft().result()
-
-
-def _folder_name(key: str, shape: tuple[int, ...], dtype: np.dtype) -> str:
+def folder_name(key: str, shape: tuple[int, ...], dtype: np.dtype) -> str:
+    """The name of the folder of a key, which a person can recognise."""
     everything = json.dumps([key, list(shape), dtype.str]).encode()
     readable = re.sub(r"[^a-z0-9_]+", "-", key.lower()).strip("-")[:60].rstrip("-")
-    return f"{readable}-{_digest(everything).hex()}"
+    return f"{readable}-{digest_of(everything).hex()}"
 
 
-def _digest(data: bytes) -> bytes:
+def digest_of(data: bytes) -> bytes:
+    """By what a content is known, 16 bytes."""
     return hashlib.blake2b(data, digest_size=_DIGEST_BYTES).digest()
 
 

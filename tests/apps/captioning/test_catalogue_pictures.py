@@ -239,7 +239,7 @@ def test_the_scenes_have_their_own_splits_and_meanings(tmp_path, monkeypatch):
     splits = load(language="de", cache_dir=str(tmp_path))
     assert lengths(splits) == [30, 4, 4] and len(splits.compositions) == 5 and splits.notes == ()
     assert splits.train.origin == "emoji scenes de (bundled), train" and splits.language == "de"
-    assert splits.cache == str(tmp_path / "emoji_scenes" / "de" / "1.0.0")
+    assert splits.cache == str(tmp_path / "emoji_scenes" / "de" / "1.1.0")
     # The same as TFDS reads it out of records of its own, in its order.
     builder = dataset.EmojiScenes(config="de", data_dir=str(tmp_path / "tfrecord"))
     builder.download_and_prepare()

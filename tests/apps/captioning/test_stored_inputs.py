@@ -8,8 +8,8 @@ import pytest
 import tensorflow as tf
 
 from apps.captioning import stored_inputs
+from apps.captioning.input_computation import store_inputs
 from apps.captioning.picture_decoding import decode_pictures
-from apps.captioning.stored_inputs import store_inputs
 from common.console import Console, use_console
 from common.errors import UserError
 from tests.apps.captioning import nasty_pictures
