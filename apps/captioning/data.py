@@ -7,7 +7,6 @@ than one name, never stands in two of them.
 
 from __future__ import annotations
 
-import functools
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -16,8 +15,7 @@ import numpy as np
 
 from apps.captioning.captioned_files import load_captioned_files
 from apps.captioning.pictures import CaptionedPictures, Splits
-from common.data.splitting import split_by_text, without_texts_of
-from common.errors import UserError
+from common.data.parts import made_disjoint, split_off
 
 
 @dataclass(frozen=True)
@@ -83,8 +81,15 @@ def load_splits(config) -> Splits:
     found = _SOURCES[data.source](data)
     parts, notes = dict(found.parts), list(found.notes)
     compositions = parts.pop("compositions", None)
-    parts = _made_disjoint(parts, found.sameness, notes)
-    parts |= _split_off(parts, data)
+    parts = made_disjoint(parts, notes, what="pictures", sameness=found.sameness)
+    parts |= split_off(
+        parts["train"],
+        [digest.hex() for digest in parts["train"].digests],
+        {name: getattr(data, f"{name}_fraction") for name in ("validation", "test") if name not in parts},
+        what="pictures",
+        sameness="picture",
+        advice=" or name others with --data.{name}_captions" if data.source == "files" else "",
+    )
     available = None
     if data.limit is not None:
         if max(map(len, parts.values())) > data.limit:
@@ -140,33 +145,3 @@ def _load_files(data) -> _Found:
 
 
 _SOURCES = {"bundled": _load_bundled, "tfds": _load_catalogue, "files": _load_files}
-
-
-def _made_disjoint(parts: dict[str, _Part], sameness: str, notes: list[str]) -> dict[str, _Part]:
-    """The parts that were found, without the pictures of the test set and of validation where they must not be."""
-    parts = dict(parts)
-    leave_out = functools.partial(without_texts_of, notes=notes, what="pictures", text=sameness)
-    if "validation" in parts and "test" in parts:
-        parts["validation"] = leave_out(parts["test"], parts["validation"], "test", "validation")
-    for name in ("validation", "test"):
-        if name in parts:
-            parts["train"] = leave_out(parts[name], parts["train"], name, "training")
-    return parts
-
-
-def _split_off(parts: dict[str, _Part], data) -> dict[str, _Part]:
-    """Training pictures, and of validation and test those that are missing in `parts`."""
-    whole = parts["train"]
-    fractions = {name: getattr(data, f"{name}_fraction") for name in ("validation", "test") if name not in parts}
-    if not fractions:
-        return {}
-    identities = [digest.hex() for digest in whole.digests]
-    split = split_by_text(identities, None, fractions.get("validation", 0.0), fractions.get("test", 0.0))
-    indices = dict(zip(("train", "validation", "test"), split, strict=True))
-    if not all(len(indices[name]) for name in fractions):
-        advice = f" or name others with --data.{next(iter(fractions))}_captions" if data.source == "files" else ""
-        raise UserError(
-            f"{whole.origin}: {len(set(identities))} different pictures are too few to split a {' and a '.join(fractions)} set "
-            f"from, at least {1 + len(fractions)} are needed; add pictures{advice}."
-        )
-    return {name: whole.take(indices[name]) for name in ("train", *fractions)}

@@ -8,14 +8,12 @@ the training set another in the test set would flatter.
 
 from __future__ import annotations
 
-import functools
-
 import numpy as np
 
 from apps.translation.pair_files import read_pairs
 from apps.translation.pairs import SentencePairs, Splits
+from common.data.parts import made_disjoint, split_off
 from common.data.splits import text_digest
-from common.data.splitting import split_by_text, without_texts_of
 from common.errors import UserError
 
 SHORT = 20  # characters; shorter sides count as this many where lengths are compared
@@ -45,8 +43,15 @@ def load_splits(config) -> Splits:
         if not len(pairs):
             raise UserError(f"{pairs.origin} has no pairs; choose data with at least a few.")
     notes: list[str] = []
-    parts = _made_disjoint(parts, notes)
-    parts |= _split_off(parts, data)
+    parts = made_disjoint(parts, notes, what="pairs", sameness="source sentence")
+    parts |= split_off(
+        parts["train"],
+        parts["train"].sources,
+        {name: getattr(data, f"{name}_fraction") for name in ("validation", "test") if name not in parts},
+        what="pairs",
+        sameness="source sentence",
+        advice=" or give it with --data.{name}_path" if data.source == "files" else "",
+    )
     parts["train"] = _filtered(parts["train"], data, notes)
     available = None
     if data.limit is not None and max(map(len, parts.values())) > data.limit:
@@ -102,35 +107,6 @@ def _load_files(data) -> tuple[dict[str, SentencePairs], None]:
 
 
 _SOURCES = {"bundled": _load_bundled, "tfds": _load_catalogue, "files": _load_files}
-
-
-def _made_disjoint(parts: dict[str, SentencePairs], notes: list[str]) -> dict[str, SentencePairs]:
-    """The parts that were found, without the source sentences of the test set and of validation where they must not be."""
-    parts = dict(parts)
-    leave_out = functools.partial(without_texts_of, notes=notes, what="pairs", text="source sentence")
-    if "validation" in parts and "test" in parts:
-        parts["validation"] = leave_out(parts["test"], parts["validation"], "test", "validation")
-    for name in ("validation", "test"):
-        if name in parts:
-            parts["train"] = leave_out(parts[name], parts["train"], name, "training")
-    return parts
-
-
-def _split_off(parts: dict[str, SentencePairs], data) -> dict[str, SentencePairs]:
-    """Training pairs, and of validation and test those that are missing in `parts`."""
-    whole = parts["train"]
-    fractions = {name: getattr(data, f"{name}_fraction") for name in ("validation", "test") if name not in parts}
-    if not fractions:
-        return {}
-    split = split_by_text(whole.sources, None, fractions.get("validation", 0.0), fractions.get("test", 0.0))
-    indices = dict(zip(("train", "validation", "test"), split, strict=True))
-    if not all(len(indices[name]) for name in fractions):
-        advice = f" or give it with --data.{next(iter(fractions))}_path" if data.source == "files" else ""
-        raise UserError(
-            f"{whole.origin}: {len(set(whole.digests))} different source sentences are too few to split a "
-            f"{' and a '.join(fractions)} set from, at least {1 + len(fractions)} are needed; add pairs{advice}."
-        )
-    return {name: whole.take(indices[name]) for name in ("train", *fractions)}
 
 
 def _filtered(train: SentencePairs, data, notes: list[str]) -> SentencePairs:
