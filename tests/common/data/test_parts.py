@@ -30,7 +30,7 @@ class Words:
 def disjoint(**parts):
     notes = []
     found = made_disjoint(
-        {name: Words(words) for name, words in parts.items()}, notes, what="words", sameness="spelling"
+        {name: Words(tuple(words)) for name, words in parts.items()}, notes, what="words", sameness="spelling"
     )
     return {name: "".join(part.words) for name, part in found.items()}, notes
 
