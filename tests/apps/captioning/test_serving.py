@@ -134,8 +134,9 @@ def test_a_turned_photograph_is_captioned_as_upright(served):
     turned = upright.transpose(Image.Transpose.ROTATE_90)
     answer = ask(served, "serving_default", [jpeg(upright), jpeg(turned, exif=exif), jpeg(turned)])
     assert answer["caption"][0] == answer["caption"][1]
-    np.testing.assert_allclose(answer["score"][0], answer["score"][1], atol=0.02)
-    assert abs(answer["score"][0] - answer["score"][2]) > 0.02, "every way is captioned alike, so this shows nothing"
+    looked = answer["attention"]
+    np.testing.assert_allclose(looked[0], looked[1], atol=0.01)  # decoders of JPEG round differently along and across
+    assert np.abs(looked[0] - looked[2]).max() > 0.05, "every way is looked at alike, so this shows nothing"
 
 
 def test_questions_ask_every_endpoint_with_what_it_may_be_asked(served):
