@@ -34,7 +34,9 @@ def blocks_of(text: str) -> list[str]:
 
 
 def commands_of(text: str) -> list[str]:
-    """Commands in blocks and in `code`, without those that only show a form (VERB, ...)."""
+    """Commands in blocks and in `code`, without those that only show a form (VERB, ...), and without those of changes that are
+    not made, which tests/test_make_it_yours.py makes."""
+    text = re.sub(r"^## Make it yours\n.*?(?=^## |\Z)", "", text, flags=re.MULTILINE | re.DOTALL)
     lines = [line for block in blocks_of(text) for line in block.splitlines()]
     lines += re.findall(r"`([^`\n]+)`", re.sub(r"^```.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL))
     # `curl ... | python -m ...` and `cd x && make y` hold a command further on.

@@ -15,7 +15,7 @@ from apps.captioning.batches import MOST_TOGETHER, CaptionBatches
 from apps.captioning.model import trained_part
 from common.data.token_vocabulary import END_ID, PAD_ID, START_ID, UNKNOWN_ID
 from common.decoding import Beams, Decoded, beam_search, greedy, repeat_rows, sample
-from common.training.token_losses import SmoothedCrossEntropy, token_metrics
+from common.training.token_losses import SmoothedCrossEntropy, token_figures, token_metrics
 
 BATCH = 64  # pictures at once
 
@@ -165,12 +165,15 @@ def mean_features(network: keras.Model, preprocessor, inputs) -> np.ndarray:
 def teacher_forced(
     network: keras.Model, preprocessor, inputs, captions: Sequence[Sequence[str]], per_picture: int = MOST_TOGETHER
 ) -> dict[str, float]:
-    """How well each token of the references is foreseen from the true ones before it: `token_accuracy` and `perplexity`.
+    """How well each token of the references is foreseen from the true ones before it.
 
     Args:
         inputs: the `StoredInputs` of the pictures.
         captions: those of each picture.
         per_picture: captions that are read at once.
+
+    Returns:
+        The numbers of `token_metrics` by name, with `perplexity` in the place of `log_loss`.
     """
     features = len(inputs.shape) == 2
     part = trained_part(network, encoder_is_trained=not features)
@@ -192,9 +195,7 @@ def teacher_forced(
         BATCH,
     )
     found = part.evaluate(batches.evaluation_dataset(), verbose=0, return_dict=True)
-    # Above it a float64 has no number, and `math.exp` an exception instead of infinity.
-    perplexity = math.inf if found["log_loss"] > 700 else math.exp(found["log_loss"])
-    return {"token_accuracy": found["token_accuracy"], "perplexity": perplexity}
+    return token_figures(found)
 
 
 def attention_of(network: keras.Model, preprocessor, picture: bytes) -> tuple[list[str], np.ndarray]:

@@ -60,8 +60,8 @@ def train(config: Config, run: Run, splits: Splits, preprocessor: Preprocessor, 
     part = trained_part(network, config.model.encoder_is_trained)
     console.model(part)
     part.compile(
-        optimizer=make_optimizer(config.train, training_data.steps_per_epoch * config.train.epochs),
         loss=SmoothedCrossEntropy(config.train.label_smoothing),
+        optimizer=make_optimizer(config.train, training_data.steps_per_epoch * config.train.epochs),
         weighted_metrics=token_metrics(),
         jit_compile=config.train.jit_compile,
     )

@@ -15,6 +15,7 @@ from apps.music import report
 from apps.music.baselines import baselines, token_baselines
 from apps.music.chord_markov import ChordMarkov
 from apps.music.compose import compose_pieces
+from apps.music.likelihood import figures
 from apps.music.pieces import voice_names
 from apps.music.scoring import Scores, score
 from apps.music.statistics import compare
@@ -101,10 +102,7 @@ def evaluate(
         "app": run.app,
         "split": split,
         "examples": len(pieces),
-        "metrics": {
-            "nats_per_note": float(scores.nats.sum() / notes),
-            "note_accuracy": float(scores.hits[:, first_note:].mean()),
-        },
+        "metrics": figures(float(scores.nats.sum() / notes), float(scores.hits[:, first_note:].mean())),
         "baselines": beside,
         "notes": notes,
         "by_voice": by_voice(scores, preprocessor) if preprocessor.has_voices else {},
@@ -152,10 +150,7 @@ def _event_baselines(
     known, held_out = ([preprocessor.encode(piece)[:, 0] for piece in each] for each in (train, pieces))
     events_per_note = sum(map(len, held_out)) / notes
     return {
-        name: {
-            "nats_per_note": scores["nats_per_token"] * events_per_note,
-            "note_accuracy": scores["token_accuracy"],
-        }
+        name: figures(scores["nats_per_token"] * events_per_note, scores["token_accuracy"])
         for name, scores in token_baselines(known, held_out, preprocessor.vocabulary.size).items()
     }
 

@@ -49,8 +49,13 @@ class Likelihood:
         return self.correct / self.notes
 
     def figures(self) -> dict[str, float]:
-        """The two by their names in tables."""
-        return {"nats_per_note": self.nats_per_note, "note_accuracy": self.note_accuracy}
+        """They by their names in tables."""
+        return figures(self.nats_per_note, self.note_accuracy)
+
+
+def figures(nats_per_note: float, note_accuracy: float) -> dict[str, float]:
+    """The metrics by their names in tables, the same for a trained model and for what it is compared with."""
+    return {"nats_per_note": nats_per_note, "note_accuracy": note_accuracy}
 
 
 def symbols_of(piece: VoicePiece) -> np.ndarray:

@@ -55,8 +55,8 @@ def train(config: Config, run: Run, splits: Splits, preprocessor: Preprocessor, 
     require_float32_outputs(network)
     console.model(network)
     network.compile(
-        optimizer=make_optimizer(config.train, training_data.steps_per_epoch * config.train.epochs),
         loss=SmoothedCrossEntropy(),
+        optimizer=make_optimizer(config.train, training_data.steps_per_epoch * config.train.epochs),
         weighted_metrics=token_metrics(),
         jit_compile=config.train.jit_compile,
     )

@@ -91,9 +91,9 @@ def evaluate(
         "app": run.app,
         "split": split,
         "examples": len(examples),
-        "metrics": classification_metrics(labels, probabilities),
+        "metrics": metrics_of(labels, probabilities),
         "intervals": {"accuracy": bootstrap_interval(predicted == labels)},
-        "baselines": {name: classification_metrics(labels, values) for name, values in by_baseline.items()},
+        "baselines": {name: metrics_of(labels, values) for name, values in by_baseline.items()},
         "undefined": undefined_metrics(labels, len(label_names)),
         "seconds": seconds,
         "parameters": int(model.count_params()),
@@ -117,6 +117,11 @@ def evaluate(
     write_json(run.metrics_path(split), result)
     _show(result, mistakes)
     return result
+
+
+def metrics_of(labels: np.ndarray, probabilities: np.ndarray) -> dict[str, float | None]:
+    """The metrics of the model, and of each baseline: int [n] and float [n, classes] to their numbers by name."""
+    return classification_metrics(labels, probabilities)
 
 
 def worst_mistakes(

@@ -93,7 +93,7 @@ def evaluate(
         "app": run.app,
         "split": split,
         "examples": len(pairs),
-        "metrics": {**metrics, **{name: float(forced[name]) for name in ("token_accuracy", "perplexity")}},
+        "metrics": {**metrics, **forced},
         "intervals": {} if interval is None else {"bleu": list(interval)},
         "baselines": {name: translation_metrics(answers, references, tokenized) for name, answers in baselines.items()},
         "undefined": undefined_metrics(metrics),

@@ -66,8 +66,8 @@ def train(config: Config, run: Run, splits: Splits, preprocessor: Preprocessor, 
     require_float32_outputs(network)
     console.model(network)
     network.compile(
-        optimizer=make_optimizer(config.train, steps),
         loss=SmoothedCrossEntropy(config.train.label_smoothing),
+        optimizer=make_optimizer(config.train, steps),
         weighted_metrics=token_metrics(),
         jit_compile=config.train.jit_compile,
     )

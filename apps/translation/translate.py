@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import keras
@@ -16,7 +15,7 @@ from apps.translation.steps import StepwiseDecoder
 from common.data.token_vocabulary import END_ID, PAD_ID, START_ID, UNKNOWN_ID
 from common.decoding import Beams, Decoded, beam_search, coverage_penalty, greedy, repeat_rows
 from common.layers import AttentionRNN
-from common.training.token_losses import SmoothedCrossEntropy, token_metrics
+from common.training.token_losses import SmoothedCrossEntropy, token_figures, token_metrics
 
 BATCH = 64  # sentences at once
 LENGTHS = 16  # sources are padded to multiples of it, so that few lengths are compiled where they are
@@ -138,7 +137,11 @@ def translate(network: keras.Model, preprocessor, sentences: Sequence[str]) -> t
 
 
 def teacher_forced(network: keras.Model, preprocessor, pairs: SentencePairs) -> dict[str, float]:
-    """How well each token of the reference is foreseen from the true ones before it: `token_accuracy` and `perplexity`."""
+    """How well each token of the reference is foreseen from the true ones before it.
+
+    Returns:
+        The numbers of `token_metrics` by name, with `perplexity` in the place of `log_loss`.
+    """
     network = keras.Model(network.input, network.output)  # the caller's stays as it was compiled
     network.compile(
         loss=SmoothedCrossEntropy(),
@@ -147,10 +150,7 @@ def teacher_forced(network: keras.Model, preprocessor, pairs: SentencePairs) -> 
     )
     data = make_evaluation_data(pairs, preprocessor, BATCH_TOKENS).evaluation_dataset()
     found = network.evaluate(data, verbose=0, return_dict=True)
-    log_loss = found["log_loss"]
-    # Above it a float64 has no number, and `math.exp` an exception instead of infinity.
-    perplexity = math.inf if log_loss > 700 else math.exp(log_loss)
-    return {"token_accuracy": found["token_accuracy"], "perplexity": perplexity}
+    return token_figures(found)
 
 
 def attention_of(network: keras.Model, preprocessor, sentence: str) -> tuple[list[str], list[str], np.ndarray]:

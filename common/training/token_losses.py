@@ -1,5 +1,7 @@
 """What the network is trained by, and measured by while it is trained: of labels and logits, one number for each token."""
 
+import math
+
 import keras
 from keras import ops
 
@@ -45,11 +47,25 @@ def token_accuracy(labels, logits):
 
 
 def token_metrics():
-    """Both as Keras metrics, weighted by the tokens that are real. XLA computes what they share with the loss once."""
+    """Both as Keras metrics, weighted by the tokens that are real. XLA computes what they share with the loss once.
+
+    What is added here stands in the history of a training, and by `token_figures` in the metrics of an evaluation.
+    """
     return [
         keras.metrics.MeanMetricWrapper(token_accuracy, name="token_accuracy"),
         keras.metrics.MeanMetricWrapper(log_loss, name="log_loss"),
     ]
+
+
+def token_figures(found):
+    """What an evaluation reports of the results of `token_metrics`, by name: `perplexity` in the place of `log_loss`.
+
+    Args:
+        found: what `keras.Model.evaluate` returned, `loss` included; that one is left out.
+    """
+    named = {name: float(value) for name, value in found.items() if name not in ("loss", "log_loss")}
+    # Above it a float64 has no number, and `math.exp` an exception instead of infinity.
+    return named | {"perplexity": math.inf if found["log_loss"] > 700 else math.exp(found["log_loss"])}
 
 
 def _parts(labels, logits):

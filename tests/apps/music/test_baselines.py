@@ -17,7 +17,7 @@ def test_the_more_a_baseline_looks_at_the_better_it_is():
     assert list(table) == ["repeat_last", "bigram", "chord_markov"]
     nats = [row["nats_per_note"] for row in table.values()]
     assert nats[0] > nats[1] > 1.5 * nats[2]
-    assert all(set(row) == {"nats_per_note", "note_accuracy"} for row in table.values())
+    assert all(set(row) >= {"nats_per_note", "note_accuracy"} for row in table.values())
 
 
 def test_a_chain_that_is_there_already_is_used():

@@ -54,7 +54,10 @@ def test_pieces_that_do_not_go_together(pieces):
 
 
 def test_figures():
-    assert Likelihood(nats=6.0, notes=4, correct=3).figures() == {"nats_per_note": 1.5, "note_accuracy": 0.75}
+    assert (
+        Likelihood(nats=6.0, notes=4, correct=3).figures().items()
+        >= {"nats_per_note": 1.5, "note_accuracy": 0.75}.items()
+    )
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 5, 11])

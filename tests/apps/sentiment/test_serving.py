@@ -104,7 +104,7 @@ def test_the_wide_part_is_shared_out_exactly():
 def test_the_default_endpoint_says_the_same_as_the_explanation(served):
     model, preprocessor, _, explain = served
     named = endpoints(model, preprocessor)
-    assert list(named) == ["serving_default", "explain"]
+    assert list(named)[:2] == ["serving_default", "explain"]
     classify, signature = named["serving_default"]
     answer = numpy_of(tf.function(classify, input_signature=signature)(tf.constant(EXAMPLES)))
     explained = numpy_of(explain(tf.constant(EXAMPLES)))

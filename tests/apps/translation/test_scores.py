@@ -86,7 +86,8 @@ def test_signatures_say_how_it_was_counted():
 
 def test_empty_texts_are_counted_without_a_warning(caplog):
     reference = "a b c d e"
-    assert translation_metrics([""], [reference]) == {"bleu": 0, "chrf": 0, "bleu_tokenized": 0, "exact_match": 0}
+    zero = {"bleu": 0, "chrf": 0, "bleu_tokenized": 0, "exact_match": 0}
+    assert translation_metrics([""], [reference]).items() >= zero.items()
     assert translation_metrics(["", reference], ["", reference])["exact_match"] == 1
     assert translation_metrics([reference], [""])["exact_match"] == 0
     translation_metrics(["an end ."] * 200, ["an end of it ."] * 200)  # sacrebleu takes this for tokens
@@ -101,7 +102,7 @@ def test_empty_texts_are_counted_without_a_warning(caplog):
 def test_too_short_references_have_no_bleu():
     """Else an application that writes dates right has a BLEU of 0."""
     metrics = translation_metrics(["24 May", "3"], ["24 May", "3"])
-    assert metrics == {"bleu": None, "chrf": 100, "bleu_tokenized": None, "exact_match": 1}
+    assert metrics.items() >= {"bleu": None, "chrf": 100, "bleu_tokenized": None, "exact_match": 1}.items()
     assert "4 words" in undefined_metrics(metrics)["bleu"]
     assert bleu_interval(["24 May"], ["24 May"]) is None
     assert undefined_metrics(translation_metrics(TRANSLATIONS, REFERENCES)) == {}

@@ -1,10 +1,12 @@
 """If these fail, the network learns from another loss than the settings say, or the numbers of an epoch are wrong."""
 
+import math
+
 import numpy as np
 import pytest
 from scipy.special import log_softmax
 
-from common.training.token_losses import SmoothedCrossEntropy, log_loss, token_accuracy, token_metrics
+from common.training.token_losses import SmoothedCrossEntropy, log_loss, token_accuracy, token_figures, token_metrics
 
 BATCH, TIME, VOCABULARY = 4, 9, 11
 
@@ -55,10 +57,17 @@ def test_the_numbers_of_an_epoch_are_means_over_its_tokens(values):
     right = logits.argmax(axis=-1) == labels
     np.testing.assert_allclose(log_loss(labels, logits), expected, rtol=1e-4, atol=1e-5)
     np.testing.assert_array_equal(token_accuracy(labels, logits), right)
-    accuracy, loss = token_metrics()
+    accuracy, loss = token_metrics()[:2]
     for part in (slice(0, 3), slice(3, 4)):  # two batches of different sizes
         for metric in (accuracy, loss):
             metric.update_state(labels[part], logits[part], weights[part])
     assert (accuracy.name, loss.name) == ("token_accuracy", "log_loss")
     np.testing.assert_allclose(accuracy.result(), (right * weights).sum() / weights.sum(), rtol=1e-5)
     np.testing.assert_allclose(loss.result(), (expected * weights).sum() / weights.sum(), rtol=1e-5)
+
+
+def test_the_figures_of_an_evaluation_hold_every_metric_of_the_training():
+    """A metric that somebody adds would stand in the history and be missing in metrics.json."""
+    found = {"loss": 9.0, "token_accuracy": np.float32(0.5), "mine": 2.0, "log_loss": math.log(3)}
+    assert token_figures(found) == {"token_accuracy": 0.5, "mine": 2.0, "perplexity": pytest.approx(3)}
+    assert token_figures({"log_loss": 1e4})["perplexity"] == math.inf
