@@ -25,6 +25,8 @@ highlight_language = "none"  # a block without a language is a command or what w
 smartquotes = False  # `--preset` keeps its two hyphens
 
 html_theme = "furo"
+html_static_path = ["static"]
+html_css_files = ["wide.css"]
 html_use_index = False
 html_copy_source = False
 html_show_sourcelink = False
@@ -35,24 +37,41 @@ linkcheck_anchors = False  # many sites build theirs by script
 # Addresses of a server on the reader's own machine.
 linkcheck_ignore = [r"http://(127\.0\.0\.1|localhost)"]
 
-CONTENTS = Path(__file__).parents[1] / "README.md"
+REPOSITORY = Path(__file__).parents[2]
+CONTENTS = REPOSITORY / "docs" / "README.md"
+FIRST = "docs/README"  # stands alone at the top
 
 
-def table_of_contents(text: str) -> str:
-    """The hidden toctrees of the root page: one for each heading of the contents, of the pages linked below it."""
-    trees = []
-    for section in re.split(r"^## ", text, flags=re.MULTILINE)[1:]:
+def table_of_contents() -> str:
+    """The hidden toctrees of the root page: one for each heading of the contents, of the pages linked below it.
+
+    An application that somebody adds stands with the others, whether the contents name it or not.
+    """
+    sections = {}
+    for section in re.split(r"^## ", CONTENTS.read_text("utf-8"), flags=re.MULTILINE)[1:]:
         heading, _, rest = section.partition("\n")
-        pages = [f"/docs/{target}" for target in re.findall(r"\]\(([^)#:]+\.md)\)", rest)]
-        trees.append("\n".join(["```{toctree}", ":hidden:", f":caption: {heading}", "", *pages, "```", ""]))
+        targets = re.findall(r"\]\(([^)#:]+\.md)\)", rest)
+        sections[heading] = [(CONTENTS.parent / target).resolve() for target in targets]
+    listed = {page for pages in sections.values() for page in pages}
+    applications = next(pages for pages in sections.values() if REPOSITORY / "apps" / "README.md" in pages)
+    applications += sorted(set(REPOSITORY.glob("apps/*/README.md")) - listed)
+    trees = [_toctree("", [FIRST])]
+    for heading, pages in sections.items():
+        trees.append(_toctree(f":caption: {heading}\n", [page.relative_to(REPOSITORY).as_posix() for page in pages]))
     return "\n".join(trees)
+
+
+def _toctree(options, pages):
+    names = "\n".join(f"/{page.removesuffix('.md')}" for page in pages)
+    return f"```{{toctree}}\n:hidden:\n{options}\n{names}\n```\n"
 
 
 def _append_contents(app, docname, source):
     if docname == root_doc:
-        contents = "```{toctree}\n:hidden:\n\n/docs/README\n```\n\n" + table_of_contents(CONTENTS.read_text("utf-8"))
-        source[0] += "\n\n" + contents
+        source[0] += "\n\n" + table_of_contents()
 
 
 def setup(app):
     app.connect("source-read", _append_contents)
+    # The contents are in another file, so that the root page may be out of date although it did not change.
+    app.connect("env-get-outdated", lambda app, env, added, changed, removed: [root_doc])
