@@ -26,3 +26,25 @@ def test_the_blocks_of_the_page_run(page):
         code = compile(block, f"docs/{page}.md", "exec")
         if not package or importlib.util.find_spec(package):
             exec(code, names)
+
+
+def program(name: str):
+    spec = importlib.util.spec_from_file_location(name, REPOSITORY / "docs" / "drawings" / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_kinds_of_problem_can_be_drawn_again(tmp_path):
+    kinds = program("problem_kinds")
+    kinds.FOLDER = tmp_path
+    assert kinds.main() == 0
+    text = (REPOSITORY / "docs/problem_kinds.md").read_text("utf-8")
+    assert {path.name for path in tmp_path.iterdir()} == set(re.findall(r"\(explained/(\w+\.png)\)", text))
+
+
+def test_the_gradient_by_scale_can_be_drawn_again(tmp_path):
+    scales = program("gradient_scales")
+    scales.PICTURE, scales.STEPS = tmp_path / "gradient_scales.png", 4
+    assert scales.main() == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["gradient_scales.png"]
