@@ -8,11 +8,12 @@ CANDIDATES := python3 python3.13 python3.12 python3.11 python
 
 RUN := .venv/bin/python
 STAMP := .venv/.installed
+SITE := -m sphinx --conf-dir docs/site --doctree-dir build/doctrees --fail-on-warning --keep-going --quiet
 LAYER_TESTS := $(wildcard tests/conformance/test_cell*.py) tests/common/layers
 VERBS := train evaluate export predict serve diagnose
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-gpu $(VERBS) test test-slow test-jax lint format clean distclean
+.PHONY: help setup setup-gpu $(VERBS) docs docs-links test test-slow test-jax lint format clean distclean
 
 help: ## list the targets
 	@echo 'make TARGET [APP=name of a folder in apps/] [ARGS="more arguments"] [PYTHON=python for .venv]'
@@ -35,6 +36,12 @@ diagnose: $(STAMP) ## draw the norm of the gradient through time
 
 $(VERBS):
 	@$(RUN) -m apps.$(APP) $@ $(ARGS)
+
+docs: $(STAMP) ## build the pages into a site, build/docs/index.html; a link that leads nowhere is an error
+	$(RUN) $(SITE) --builder html . build/docs
+
+docs-links: $(STAMP) ## ask for every address outside of this repository that the pages name; needs the network
+	$(RUN) $(SITE) --builder linkcheck . build/docs-links
 
 test: $(STAMP) ## run the tests (no network, no GPU)
 	$(RUN) -m pytest --numprocesses 2 --dist loadfile $(ARGS)

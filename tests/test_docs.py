@@ -21,7 +21,9 @@ PAGES = sorted(
 APPS = sorted(path.parent.name for path in (REPOSITORY / "apps").glob("*/__main__.py"))
 # They show a full training, which is made after the pages that show them; leave a name here no longer than that.
 _COMMAND = re.compile(
-    r"(?:\S*/)?python3? -m (?P<package>apps|benchmarks)\.(?P<name>\w+)(?P<words>.*)|make(?P<make> .*)"
+    r"""(?:[A-Z_]+=(?:"[^"]*"|\S+)\ )*(?:\S*/)?python3?\ -m\ (?P<package>apps|benchmarks)\.(?P<name>\w+)(?P<words>.*)
+    |python\ (?P<program>docs/\S+\.py) | make(?P<make>\ .*)""",
+    re.VERBOSE,
 )
 
 
@@ -52,7 +54,9 @@ ids = [f"{page}: {command}" for page, command in COMMANDS]
 @pytest.mark.parametrize(("page", "command"), COMMANDS, ids=ids)
 def test_a_command_of_the_pages_is_one(page, command):
     found = _COMMAND.fullmatch(command)
-    if found["make"]:
+    if found["program"]:
+        assert (REPOSITORY / found["program"]).is_file()
+    elif found["make"]:
         check_make(shlex.split(found["make"]))
     elif found["package"] == "apps":
         check_application(found["name"], shlex.split(found["words"]))

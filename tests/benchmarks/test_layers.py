@@ -4,10 +4,11 @@ that nobody measured, or a run throws away what another one took an hour to meas
 import inspect
 import json
 
-from benchmarks import cell_table, layer_memory, layer_sections, results
+from benchmarks import cell_page, cell_table, layer_memory, layer_sections, results
 from benchmarks.layer_steps import Shape, roofline_seconds
 from common.layers import GRUCell, LSTMCell
 from common.layers.attention_cell import FORMS
+from common.layers.by_name import LAYERS
 
 
 def test_the_table_of_cells_is_that_of_the_measured_results():
@@ -71,3 +72,13 @@ def test_inference_and_layers_with_attention_are_timed():
     rows, _ = layer_sections.attention([Shape(2, 3, 4, 4)], [], 1, [])
     assert [row["form"] for row in rows] == list(FORMS)
     assert all(row["ms"] > 0 and row["inference_ms"] > 0 for row in rows)
+
+
+def test_the_page_of_cells_has_every_cell_with_the_equations_of_its_docstring():
+    """A name of --model.cell that a reader cannot look up, or equations that are no longer those of the code."""
+    page = cell_page.PAGE.read_text("utf-8")
+    assert page == cell_page.rewritten(page)
+    for name, layer in LAYERS.items():
+        assert f"### {layer.__name__}: `{name}`" in page
+        equations = cell_page.equations(inspect.getdoc(layer.cell_class))
+        assert equations in page and "' = " in equations

@@ -27,6 +27,7 @@ from tests import command_line
 from tests.command_line import REPOSITORY
 from tests.conformance.app_answers import IN_MEMORY, PREDICT, SAVED_MODEL, TOLERANCE, assert_same, without_padding
 from tests.conformance.apps import APPS, App
+from tests.conformance.signatures_page import assert_the_page_is_true
 
 # What each file exports, with its parameters; an application may add some that have a default.
 EXPORTS = {
@@ -49,9 +50,7 @@ EXPORTS = {
     "diagnose": {"diagnose": ["config", "folder", "splits", "preprocessor", "model"]},
 }
 # An application that has these files exports from them what the others do.
-OPTIONAL = {
-    "report": {"draw_pictures": ["run", "split"]},
-}
+OPTIONAL = {"report": {"draw_pictures": ["run", "split"]}}
 HEAVY = ("tensorflow", "keras", "jax", "tensorflow_datasets", "sklearn", "matplotlib", "scipy", "pandas", "numpy")
 
 
@@ -294,6 +293,7 @@ def exported(trained, tmp_path_factory):
 
 def test_what_was_trained_is_what_is_exported_whoever_loads_it(trained, in_memory, exported):
     assert set(in_memory) == {"serving_default", *trained.app.endpoints}
+    assert_the_page_is_true(trained.app.name, trained.exports / "1")
     for version in exported:
         assert set(version) == set(in_memory)
         for endpoint, expected in in_memory.items():
