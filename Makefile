@@ -2,6 +2,9 @@
 
 APP ?= sentiment
 ARGS ?=
+# What compare compares, e.g. CELLS=lstm,gru, and with how many seeds.
+CELLS ?=
+SEEDS ?=
 # The Python that makes .venv. Left empty, the first of CANDIDATES that TensorFlow runs on: 3.11, 3.12 or 3.13.
 PYTHON ?=
 CANDIDATES := python3 python3.13 python3.12 python3.11 python
@@ -12,7 +15,7 @@ LAYER_TESTS := $(wildcard tests/conformance/test_cell*.py) tests/common/layers
 VERBS := train evaluate export predict serve diagnose
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-gpu $(VERBS) test test-slow test-jax lint format clean distclean
+.PHONY: help setup setup-gpu $(VERBS) compare test test-slow test-jax lint format clean distclean
 
 help: ## list the targets
 	@echo 'make TARGET [APP=name of a folder in apps/] [ARGS="more arguments"] [PYTHON=python for .venv]'
@@ -35,6 +38,9 @@ diagnose: $(STAMP) ## draw the norm of the gradient through time
 
 $(VERBS):
 	@$(RUN) -m apps.$(APP) $@ $(ARGS)
+
+compare: $(STAMP) ## train several and compare: CELLS=lstm,gru [SEEDS=3], or ARGS="--vary model.units=64,128"
+	@$(RUN) -m apps.$(APP) compare $(if $(CELLS),--cells $(CELLS)) $(if $(SEEDS),--seeds $(SEEDS)) $(ARGS)
 
 test: $(STAMP) ## run the tests (no network, no GPU)
 	$(RUN) -m pytest --numprocesses 2 --dist loadfile $(ARGS)

@@ -97,6 +97,7 @@ _MODEL = Flag(
     required=True,
 )
 _JSON = Flag("json", "end with the result as one line of JSON on stdout; everything else goes to stderr", default=False)
+_RUNS = Flag("runs", "the folder of all runs", "DIR", "runs")
 _SAVED_MODELS = Flag("saved_models", "the folder of all exported models", "DIR", "saved_models")
 _CONFIG_FLAGS = (
     Flag("preset", "a named set of settings, below", "NAME"),
@@ -115,7 +116,7 @@ VERBS = (
                 "continue an interrupted run with its own settings; --train.epochs may be raised",
                 "DIR",
             ),
-            Flag("runs", "the folder of all runs", "DIR", "runs"),
+            _RUNS,
             _SAVED_MODELS,
             _JSON,
         ),
@@ -180,6 +181,32 @@ VERBS = (
                 "without --run, the folder in which the picture gets a folder of its own; none = pictures",
                 "DIR",
             ),
+            _JSON,
+        ),
+        takes_config=True,
+    ),
+    Verb(
+        "compare",
+        "train several configurations with the same budget and put them beside each other",
+        (
+            *_CONFIG_FLAGS,
+            Flag("cells", "recurrent cells to compare; the same as --vary model.cell=A,B", "A,B,..."),
+            Flag(
+                "vary",
+                "settings and their values, every combination of which is compared: "
+                "'model.units=64,128;train.learning_rate=1e-3,3e-3'",
+                "SETTING=A,B;...",
+            ),
+            Flag("configs", "whole configurations to compare, as YAML files, instead of --config", "FILE,FILE,..."),
+            Flag(
+                "seeds",
+                "trainings of each, whose seeds count up from train.seed",
+                "INT",
+                3,
+                convert=whole_number(1, 100),
+            ),
+            Flag("name", "name of the comparison; none = after what is compared", "NAME"),
+            _RUNS,
             _JSON,
         ),
         takes_config=True,

@@ -46,6 +46,7 @@ def run(command: Command) -> None:
         "predict": predict,
         "serve": serve,
         "diagnose": diagnose,
+        "compare": compare,
         "config": config,
     }
     verbs[command.verb](command)
@@ -187,6 +188,13 @@ def _diagnose(command: Command, settings: Any, folder: Path, the_run: Run | None
     else:
         preprocessor, model = _adapted(command, settings, splits), None
     return _module(command, "diagnose").diagnose(settings, folder, splits, preprocessor, model)
+
+
+def compare(command: Command) -> None:
+    """Several configurations, each trained with several seeds in processes of their own, beside each other."""
+    written = importlib.import_module("common.comparison.compare").compare(command)
+    if command.flags["json"]:
+        get_console().json(_read_json(written))
 
 
 def config(command: Command) -> None:

@@ -6,6 +6,7 @@ from pydantic import model_validator
 
 from common.config import ConfigModel, option
 from common.config_sections import CellName, SourceConfig, TrainConfig
+from common.quality import Quality
 from common.spelling import did_you_mean, listed
 
 BUNDLED = ("emoji_scenes", "emoji_scenes_large")
@@ -279,6 +280,9 @@ class Config(ConfigModel):
     train: CaptioningTrainConfig = CaptioningTrainConfig(epochs=2, batch_size=32, learning_rate=4e-3, patience=0)
     decoding: DecodingConfig = DecodingConfig()
 
+
+# By what models are compared, on validation data.
+QUALITY = Quality("cider", "max", beside=("bleu_4", "scene_accuracy"), monitor="val_log_loss")
 
 PRESETS: dict[str, dict[str, Any]] = {
     # Seconds on two cores, for tests: learns something, nothing worth using.

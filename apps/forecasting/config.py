@@ -7,6 +7,7 @@ from pydantic import field_validator, model_validator
 
 from common.config import ConfigModel, option
 from common.config_sections import CellName, SourceConfig, TrainConfig
+from common.quality import Quality
 from common.spelling import did_you_mean, listed
 
 BUNDLED = ("greensboro", "sand_point", "miami")
@@ -222,6 +223,9 @@ class Config(ConfigModel):
     model: ModelConfig = ModelConfig()
     train: TrainConfig = TrainConfig(epochs=8, batch_size=64, learning_rate=5e-4)
 
+
+# By what models are compared, on validation data.
+QUALITY = Quality("mae", "min", beside=("mse", "wql"), monitor="val_loss")
 
 _ETT = {"segment": 24, "calendar": False, "highway": False, "output": "point", "loss": "mae"}
 

@@ -6,6 +6,7 @@ from pydantic import model_validator
 
 from common.config import ConfigModel, option
 from common.config_sections import CellName, RecurrentConfig, SourceConfig, TrainConfig
+from common.quality import Quality
 
 BUNDLED = ("chorales",)
 MOST_BARS = 256  # that `predict` composes
@@ -191,6 +192,9 @@ class Config(ConfigModel):
     )
     sampling: SamplingConfig = SamplingConfig()
 
+
+# By what models are compared, on validation data.
+QUALITY = Quality("nats_per_note", "min", beside=("note_accuracy",), monitor="val_log_loss")
 
 PRESETS: dict[str, dict[str, Any]] = {
     # Seconds on two cores, for tests: learns something, nothing worth using.

@@ -6,6 +6,7 @@ from pydantic import model_validator
 
 from common.config import ConfigModel, option
 from common.config_sections import CellName, RecurrentConfig, SourceConfig, TrainConfig
+from common.quality import Quality
 
 BUNDLED = ("imdb", "rotten_tomatoes")
 BUNDLED_FRACTIONS = (0.1, 0.1)  # validation and test; part of the version of the builder
@@ -146,6 +147,9 @@ class Config(ConfigModel):
     model: ModelConfig = ModelConfig()
     train: TrainConfig = TrainConfig(epochs=2, batch_size=64, learning_rate=2e-3, schedule="linear", epsilon=1e-5)
 
+
+# By what models are compared, on validation data.
+QUALITY = Quality("accuracy", "max", beside=("macro_f1", "log_loss"), monitor="val_log_loss")
 
 PRESETS: dict[str, dict[str, Any]] = {
     # Seconds on two cores, for tests: learns something, nothing worth using.

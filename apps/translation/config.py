@@ -6,6 +6,7 @@ from pydantic import model_validator
 
 from common.config import ConfigModel, option
 from common.config_sections import CellName, SourceConfig, TrainConfig
+from common.quality import Quality
 from common.spelling import listed
 
 BUNDLED = ("phrase_book",)
@@ -258,6 +259,9 @@ class Config(ConfigModel):
             )
         return self
 
+
+# By what models are compared, on validation data.
+QUALITY = Quality("chrf", "max", beside=("bleu", "exact_match"), monitor="val_log_loss")
 
 PRESETS: dict[str, dict[str, Any]] = {
     # Seconds on two cores, for tests: learns something, nothing worth using.

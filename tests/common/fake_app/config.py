@@ -6,6 +6,7 @@ from pydantic import model_validator
 
 from common.config import ConfigModel, option
 from common.config_sections import TrainConfig
+from common.quality import Quality
 
 
 class DataConfig(ConfigModel):
@@ -45,6 +46,8 @@ class Config(ConfigModel):
     model: ModelConfig = ModelConfig()
     train: TrainConfig = TrainConfig()
 
+
+QUALITY = Quality("accuracy", "max", beside=("roc_auc",), monitor="loss")
 
 PRESETS: dict[str, dict[str, Any]] = {
     "tiny": {"model": {"units": 2}, "train": {"epochs": 1}},
