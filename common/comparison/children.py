@@ -20,19 +20,35 @@ _KIB = 1 if sys.platform == "darwin" else 1024  # of ru_maxrss
 
 
 @dataclass(frozen=True)
+class Usage:
+    """What a process and those that it waited for took; None where the system does not say.
+
+    Attributes:
+        peak_bytes: Resident memory of the largest at its highest.
+        cpu_seconds: Of all cores together; other work on the machine changes it less than the wall time.
+    """
+
+    peak_bytes: int | None = None
+    cpu_seconds: float | None = None
+
+
+UNKNOWN = Usage()
+
+
+@dataclass(frozen=True)
 class Ended:
     """A process that came to its end.
 
     Attributes:
         code: Its exit code; negative = the signal that ended it.
         seconds: Wall time from its start to its end.
-        peak_bytes: Its resident memory at the highest; None where the system does not say.
+        usage: What it took of the machine.
         sentence: Why it failed, for a person; empty if it did not.
     """
 
     code: int
     seconds: float
-    peak_bytes: int | None
+    usage: Usage
     sentence: str
 
 
@@ -72,12 +88,12 @@ def run_verb(package: str, words: Sequence[str], log: Path) -> Ended:
     started = time.monotonic()
     with open(log, "ab") as file:
         begins = file.tell()
-        code, peak = run_process([sys.executable, "-m", package, *words], file)
-    return Ended(code, time.monotonic() - started, peak, "" if code == 0 else _why(code, log, begins))
+        code, usage = run_process([sys.executable, "-m", package, *words], file)
+    return Ended(code, time.monotonic() - started, usage, "" if code == 0 else _why(code, log, begins))
 
 
-def run_process(command: Sequence[str], output: IO[bytes] | None = None) -> tuple[int, int | None]:
-    """Runs a command to its end, and returns its exit code and its resident memory at the highest, in bytes.
+def run_process(command: Sequence[str], output: IO[bytes] | None = None) -> tuple[int, Usage]:
+    """Runs a command to its end, and returns its exit code and what it took.
 
     Args:
         command: Its words.
@@ -118,12 +134,12 @@ def _start(command: Sequence[str], output: IO[bytes] | None) -> subprocess.Popen
             signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-def _ended(process: subprocess.Popen) -> tuple[int, int | None]:
+def _ended(process: subprocess.Popen) -> tuple[int, Usage]:
     if process.returncode is not None or not hasattr(os, "wait4"):
-        return process.wait(), None
+        return process.wait(), UNKNOWN
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
-    return process.returncode, usage.ru_maxrss * _KIB
+    return process.returncode, Usage(usage.ru_maxrss * _KIB, round(usage.ru_utime + usage.ru_stime, 3))
 
 
 def _why(code: int, log: Path, begins: int) -> str:

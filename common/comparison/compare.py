@@ -9,6 +9,7 @@ runs/<app>/<comparison>/
 
 import dataclasses
 import importlib
+from collections.abc import Callable
 from pathlib import Path
 
 from common.command import Command
@@ -101,7 +102,6 @@ def _train_all(planned: list[Planned], record: Record, quality: Quality) -> None
         )
         trained = carry_out(training)
         known = record.trainings.get(training.name, {})
-        peaks = [peak for peak in (trained.peak_bytes, known.get("peak_bytes")) if peak is not None]
         record.note(
             training.name,
             variant=each.variant,
@@ -109,13 +109,20 @@ def _train_all(planned: list[Planned], record: Record, quality: Quality) -> None
             run=str(training.run.path),
             failure=trained.failure,
             process_seconds=round(trained.seconds + known.get("process_seconds", 0.0), 3),
-            peak_bytes=max(peaks, default=None),
+            peak_bytes=_known(max, trained.train.peak_bytes, known.get("peak_bytes")),
+            cpu_seconds=_known(sum, trained.train.cpu_seconds, known.get("cpu_seconds")),
         )
         took = show_seconds(trained.seconds)
         if trained.failure:
             console.warn(f"{training.name} failed after {took}: {trained.failure}")
         else:
             console.line(f"{title}: finished in {took}, {_quality_words(each, quality)}")
+
+
+def _known(together: Callable[[list[float]], float], *values: float | None) -> float | None:
+    """What several processes took, of which some may be unknown."""
+    found = [value for value in values if value is not None]
+    return together(found) if found else None
 
 
 def _quality_words(each: Planned, quality: Quality) -> str:

@@ -19,8 +19,8 @@ def summarize(measured: Sequence[Measured], variants: Sequence[str], quality: Qu
         quality: Says which metrics are taken up.
 
     Returns:
-        Rows of `variant`, `seeds`, `parameters`, `validation` and `test` (metric name to `spread`), `train_seconds` and
-        `inference_ms` (each a `spread`) and `peak_bytes` (the highest); what was not measured is None.
+        Rows of `variant`, `seeds`, `parameters`, `validation` and `test` (metric name to `spread`), `train_seconds`,
+        `cpu_seconds` and `inference_ms` (each a `spread`) and `peak_bytes` (the highest); what was not measured is None.
     """
     rows = []
     for variant in variants:
@@ -39,7 +39,8 @@ def summarize(measured: Sequence[Measured], variants: Sequence[str], quality: Qu
                 **metrics,
                 "train_seconds": spread(each.train_seconds for each in own),
                 "inference_ms": spread(each.inference_ms for each in own),
-                "peak_bytes": max((each.peak_bytes for each in own if each.peak_bytes is not None), default=None),
+                "cpu_seconds": spread(each.usage.cpu_seconds for each in own),
+                "peak_bytes": max((each.usage.peak_bytes for each in own if each.usage.peak_bytes), default=None),
             }
         )
     return rows

@@ -23,12 +23,21 @@ def table_cells(
     columns = [
         (split, name) for name in quality.metrics for split in SPLITS if any(each[split].get(name) for each in everyone)
     ]
-    header = ["", *(f"{name}, {split}" for split, name in columns), "training, s", "parameters", "request, ms", "GiB"]
+    header = [
+        "",
+        *(f"{name}, {split}" for split, name in columns),
+        "training, s",
+        "processor, s",
+        "parameters",
+        "request, ms",
+        "GiB",
+    ]
     lines = [
         [
             row["variant"],
             *(show_spread(row[split].get(name)) for split, name in columns),
             show_spread(row["train_seconds"]),
+            show_spread(row["cpu_seconds"]),
             f"{row['parameters']:,}",
             show_spread(row["inference_ms"]),
             "-" if row["peak_bytes"] is None else f"{row['peak_bytes'] / _GIB:.1f}",
@@ -36,7 +45,7 @@ def table_cells(
         for row in rows
     ]
     lines += [
-        [name, *(show_spread(each[split].get(metric)) for split, metric in columns), "-", "-", "-", "-"]
+        [name, *(show_spread(each[split].get(metric)) for split, metric in columns), *["-"] * 5]
         for name, each in baselines.items()
     ]
     return [header, *lines]
@@ -60,7 +69,7 @@ def remarks(rows: Sequence[Mapping[str, Any]], quality: Quality, failures: Mappi
             if seeds != [1]
             else "One seed, so nothing is known of the scatter."
         ),
-        "Training: seconds of all epochs. Request: median of one request to the exported model with its own example, all "
+        "Training: seconds of all epochs. Processor: of the whole process of `train`, all cores together. Request: median of one request to the exported model with its own example, all "
         "models asked in turn. GiB: memory of the training process at its highest.",
     ]
     means = {

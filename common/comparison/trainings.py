@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from common.comparison.children import run_verb
+from common.comparison.children import UNKNOWN, Usage, run_verb
 from common.config import ConfigModel
 from common.errors import UserError
 from common.runs import Run, create_run_in
@@ -63,12 +63,12 @@ class Trained:
     Attributes:
         failure: Why it failed, for a person; empty if it did not.
         seconds: Of its processes in this command, wall time.
-        peak_bytes: Resident memory of the largest of them; None where the system does not say.
+        train: What the process of `train` took; nothing if that was finished before.
     """
 
     failure: str = ""
     seconds: float = 0.0
-    peak_bytes: int | None = None
+    train: Usage = UNKNOWN
 
 
 def carry_out(training: Training) -> Trained:
@@ -83,18 +83,18 @@ def carry_out(training: Training) -> Trained:
     if not training.begun:
         create_run_in(run.path, training.app, training.config)
     log = run.path / LOG
-    ended = []
+    ended, usage = [], UNKNOWN
     if not run.finished:
         words = ["train", "--resume", str(run.path), "--saved_models", str(training.saved_models)]
         ended.append(run_verb(training.package, words, log))
+        usage = ended[-1].usage
     if not (ended and ended[-1].code):
         words = ["evaluate", "--run", str(run.path), "--split", VALIDATION]
         ended.append(run_verb(training.package, words, log))
-    peaks = [each.peak_bytes for each in ended if each.peak_bytes is not None]
     failure = next((each.sentence for each in ended if each.code), "")
     if not failure and run.checkpoints_path.exists():
         shutil.rmtree(run.checkpoints_path)
-    return Trained(failure, sum(each.seconds for each in ended), max(peaks, default=None))
+    return Trained(failure, sum(each.seconds for each in ended), usage)
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ class Measured:
         baselines: By split, baseline and name.
         train_seconds: Of its epochs, those before an interruption included.
         parameters: Of the model.
-        peak_bytes: Resident memory of its process; None = unknown.
+        usage: What the processes of `train` took: their highest memory, and their processor time together.
         inference_ms: Of one request; None = not measured.
     """
 
@@ -118,7 +118,7 @@ class Measured:
     baselines: Mapping[str, Mapping[str, Mapping[str, float]]]
     train_seconds: float
     parameters: int
-    peak_bytes: int | None = None
+    usage: Usage = UNKNOWN
     inference_ms: float | None = None
 
 
@@ -132,7 +132,7 @@ def read_measured(training: Training, variant: str, known: Mapping[str, Any]) ->
         baselines={split: content["baselines"] for split, content in files.items()},
         train_seconds=_epoch_seconds(training.run) or files[TEST]["seconds"]["train"],
         parameters=files[TEST]["parameters"],
-        peak_bytes=known.get("peak_bytes"),
+        usage=Usage(known.get("peak_bytes"), known.get("cpu_seconds")),
         inference_ms=known.get("inference_ms"),
     )
 

@@ -38,14 +38,14 @@ def processes(run_main, monkeypatch):
             if f"/{name}" in words[2]:
                 if isinstance(failure, BaseException):
                     raise failure
-                return children.Ended(2, 1.0, 2**30, failure)
+                return children.Ended(2, 1.0, children.Usage(2**30, 5.0), failure)
         outer = console.get_console()
         with contextlib.redirect_stdout(io.StringIO()) as out, contextlib.redirect_stderr(out):
             code = main("fake", package, Config, PRESETS, list(words))
         console.use_console(outer)
         log.write_text(out.getvalue())
         assert code == 0, out.getvalue()
-        return children.Ended(0, 1.0, 2**30, "")
+        return children.Ended(0, 1.0, children.Usage(2**30, 2.0), "")
 
     def ask(models):
         ran.asked.append(sorted(models))
@@ -131,6 +131,7 @@ def test_a_training_that_fails_stops_no_other_and_is_tried_again(run_main, proce
     processes.fail = {}
     assert run_main(*words)[0] == 0
     assert [row["variant"] for row in comparison(tmp_path)["rows"]] == ["gru", "lstm"]
+    assert [row["cpu_seconds"]["mean"] for row in comparison(tmp_path)["rows"]] == [7.0, 2.0]
 
 
 @pytest.mark.parametrize(
@@ -209,7 +210,7 @@ def test_files_and_combinations_can_be_compared(fake_app, tmp_path, monkeypatch)
 def measured(variant, seed, accuracy, seconds=10.0, milliseconds=2.0, parameters=100):
     metrics = {split: {"accuracy": accuracy, "loss": None} for split in ("validation", "test")}
     baselines = {split: {"naive": {"accuracy": 0.4}} for split in ("validation", "test")}
-    return Measured(variant, seed, metrics, baselines, seconds, parameters, 2**30, milliseconds)
+    return Measured(variant, seed, metrics, baselines, seconds, parameters, children.Usage(2**30, 30.0), milliseconds)
 
 
 QUALITY = Quality("accuracy", "max", beside=("loss",))
@@ -257,8 +258,8 @@ def test_what_a_process_says_of_its_failure(tmp_path):
     command = [sys.executable, str(tmp_path / "app.py"), "no data"]
     with open(log, "ab") as file:
         begins = file.tell()
-        code, peak = children.run_process(command, file)
-    assert code == 2 and (peak is None or peak > 2**20)
+        code, usage = children.run_process(command, file)
+    assert code == 2 and (usage.peak_bytes is None or usage.peak_bytes > 2**20)
     assert children._why(code, log, begins) == "no data"
     assert "memory" in children._why(-signal.SIGKILL, log, 0)
 
