@@ -12,7 +12,7 @@ CANDIDATES := python3 python3.13 python3.12 python3.11 python
 RUN := .venv/bin/python
 STAMP := .venv/.installed
 LAYER_TESTS := $(wildcard tests/conformance/test_cell*.py) tests/common/layers
-VERBS := train evaluate export predict serve diagnose
+VERBS := train evaluate export predict serve diagnose tune
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-gpu $(VERBS) compare test test-slow test-jax lint format clean distclean
@@ -35,6 +35,7 @@ export: $(STAMP) ## make a SavedModel of a run: ARGS="--run runs/sentiment/..."
 predict: $(STAMP) ## ask a SavedModel: ARGS='--model saved_models/sentiment "A text."'
 serve: $(STAMP) ## answer TensorFlow Serving's REST form: ARGS="--model saved_models/sentiment"
 diagnose: $(STAMP) ## draw the norm of the gradient through time
+tune: $(STAMP) ## search for settings: ARGS="--trials 20 --preset tiny"
 
 $(VERBS):
 	@$(RUN) -m apps.$(APP) $@ $(ARGS)

@@ -11,6 +11,7 @@ import pytest
 from common.cli import parse
 from common.cli_options import VERBS
 from common.comparison.variants import variants_of
+from common.tuning.space import space_of
 
 REPOSITORY = Path(__file__).parents[1]
 MADE = {".venv", ".cache", ".git", "runs", "node_modules"}
@@ -67,6 +68,10 @@ def check_application(app: str, words: list[str]) -> None:
         return
     if command.verb == "compare" and command.flags["configs"] is None:
         variants_of(command)
+        return
+    if command.verb == "tune":
+        space_of(command)
+    if command.flags.get("config"):  # made by a command before
         return
     resumes = command.flags.get("resume") or command.flags.get("run")
     if {verb.name: verb for verb in VERBS}[command.verb].takes_config and not resumes:

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -73,13 +73,14 @@ def stoppable() -> Iterator[None]:
             signal.signal(number, before[number])
 
 
-def run_verb(package: str, words: Sequence[str], log: Path) -> Ended:
+def run_verb(package: str, words: Sequence[str], log: Path, watch: Callable[[], bool] | None = None) -> Ended:
     """Runs `python -m PACKAGE WORDS` to its end.
 
     Args:
         package: The application's package, e.g. `apps.sentiment`.
         words: The verb and its options.
         log: What it writes to stdout and stderr is added to this file.
+        watch: Asked every second; once it says so the process is stopped as by Ctrl-C.
 
     Raises:
         KeyboardInterrupt: After Ctrl-C, when the process has ended, too: a training first saves a checkpoint, unless Ctrl-C
@@ -88,22 +89,27 @@ def run_verb(package: str, words: Sequence[str], log: Path) -> Ended:
     started = time.monotonic()
     with open(log, "ab") as file:
         begins = file.tell()
-        code, usage = run_process([sys.executable, "-m", package, *words], file)
+        code, usage = run_process([sys.executable, "-m", package, *words], file, watch)
     return Ended(code, time.monotonic() - started, usage, "" if code == 0 else _why(code, log, begins))
 
 
-def run_process(command: Sequence[str], output: IO[bytes] | None = None) -> tuple[int, Usage]:
+def run_process(
+    command: Sequence[str], output: IO[bytes] | None = None, watch: Callable[[], bool] | None = None
+) -> tuple[int, Usage]:
     """Runs a command to its end, and returns its exit code and what it took.
 
     Args:
         command: Its words.
         output: Where its stdout and stderr go; None = where those of this process go.
+        watch: See `run_verb`.
 
     Raises:
         KeyboardInterrupt: After Ctrl-C, which the command is told once, too, when it has ended; of a second one it is killed.
     """
     process = _start(command, output)
     try:
+        if watch is not None:
+            _watch(process, watch)
         return _ended(process)
     except BaseException:
         process.send_signal(signal.SIGINT)
@@ -132,6 +138,22 @@ def _start(command: Sequence[str], output: IO[bytes] | None) -> subprocess.Popen
     finally:
         if ignored:
             signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _watch(process: subprocess.Popen, watch: Callable[[], bool]) -> None:
+    """Returns when the process has ended or was told to."""
+    while not _is_over(process):
+        if watch():
+            process.send_signal(signal.SIGINT)
+            return
+        time.sleep(1.0)
+
+
+def _is_over(process: subprocess.Popen) -> bool:
+    if not hasattr(os, "waitid"):
+        return process.poll() is not None
+    # Left to be waited for, which tells what it took.
+    return os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
 
 def _ended(process: subprocess.Popen) -> tuple[int, Usage]:

@@ -34,8 +34,7 @@ class Variant:
 
     def with_seed(self, number: int) -> ConfigModel:
         """Returns the settings of its training `number`, from 0: seeds count from the one that is set."""
-        train = self.config.train
-        return self.config.model_copy(update={"train": train.model_copy(update={"seed": train.seed + number})})
+        return with_seed(self.config, number)
 
 
 @dataclass(frozen=True)
@@ -62,6 +61,12 @@ class Variants:
         if not self.varied:
             return {}
         return {path: value for path, value in flat(self.variants[0].config).items() if path not in self.varied}
+
+
+def with_seed(config: ConfigModel, number: int) -> ConfigModel:
+    """Returns a configuration with the seed that comes `number` after its own."""
+    train = config.train
+    return config.model_copy(update={"train": train.model_copy(update={"seed": train.seed + number})})
 
 
 def flat(config: ConfigModel) -> dict[str, Any]:
