@@ -2,6 +2,9 @@
 
 APP ?= sentiment
 ARGS ?=
+# What compare compares, e.g. CELLS=lstm,gru, and with how many seeds.
+CELLS ?=
+SEEDS ?=
 # The Python that makes .venv. Left empty, the first of CANDIDATES that TensorFlow runs on: 3.11, 3.12 or 3.13.
 PYTHON ?=
 CANDIDATES := python3 python3.13 python3.12 python3.11 python
@@ -10,10 +13,10 @@ RUN := .venv/bin/python
 STAMP := .venv/.installed
 SITE := -m sphinx --conf-dir docs/site --doctree-dir build/doctrees --fail-on-warning --keep-going --quiet
 LAYER_TESTS := $(wildcard tests/conformance/test_cell*.py) tests/common/layers
-VERBS := train evaluate export predict serve diagnose
+VERBS := train evaluate export predict serve diagnose tune
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-gpu $(VERBS) docs docs-links test test-slow test-jax lint format clean distclean
+.PHONY: help setup setup-gpu $(VERBS) compare docs docs-links test test-slow test-jax lint format clean distclean
 
 help: ## list the targets
 	@echo 'make TARGET [APP=name of a folder in apps/] [ARGS="more arguments"] [PYTHON=python for .venv]'
@@ -33,6 +36,7 @@ export: $(STAMP) ## make a SavedModel of a run: ARGS="--run runs/sentiment/..."
 predict: $(STAMP) ## ask a SavedModel: ARGS='--model saved_models/sentiment "A text."'
 serve: $(STAMP) ## answer TensorFlow Serving's REST form: ARGS="--model saved_models/sentiment"
 diagnose: $(STAMP) ## draw the norm of the gradient through time
+tune: $(STAMP) ## search for settings: ARGS="--trials 20 --preset tiny"
 
 $(VERBS):
 	@$(RUN) -m apps.$(APP) $@ $(ARGS)
@@ -42,6 +46,9 @@ docs: $(STAMP) ## build the pages into a site, build/docs/index.html; a link tha
 
 docs-links: $(STAMP) ## ask for every address outside of this repository that the pages name; needs the network
 	$(RUN) $(SITE) --builder linkcheck . build/docs-links
+
+compare: $(STAMP) ## train several and compare: CELLS=lstm,gru [SEEDS=3], or ARGS="--vary model.units=64,128"
+	@$(RUN) -m apps.$(APP) compare $(if $(CELLS),--cells $(CELLS)) $(if $(SEEDS),--seeds $(SEEDS)) $(ARGS)
 
 test: $(STAMP) ## run the tests (no network, no GPU)
 	$(RUN) -m pytest --numprocesses 2 --dist loadfile $(ARGS)

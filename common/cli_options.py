@@ -97,6 +97,7 @@ _MODEL = Flag(
     required=True,
 )
 _JSON = Flag("json", "end with the result as one line of JSON on stdout; everything else goes to stderr", default=False)
+_RUNS = Flag("runs", "the folder of all runs", "DIR", "runs")
 _SAVED_MODELS = Flag("saved_models", "the folder of all exported models", "DIR", "saved_models")
 _CONFIG_FLAGS = (
     Flag("preset", "a named set of settings, below", "NAME"),
@@ -115,7 +116,14 @@ VERBS = (
                 "continue an interrupted run with its own settings; --train.epochs may be raised",
                 "DIR",
             ),
-            Flag("runs", "the folder of all runs", "DIR", "runs"),
+            Flag(
+                "until",
+                "where to stop; after train there are no metrics and no export yet, which --resume adds",
+                "STAGE",
+                "export",
+                choices=("train", "export"),
+            ),
+            _RUNS,
             _SAVED_MODELS,
             _JSON,
         ),
@@ -180,6 +188,66 @@ VERBS = (
                 "without --run, the folder in which the picture gets a folder of its own; none = pictures",
                 "DIR",
             ),
+            _JSON,
+        ),
+        takes_config=True,
+    ),
+    Verb(
+        "compare",
+        "train several configurations with the same budget and put them beside each other",
+        (
+            *_CONFIG_FLAGS,
+            Flag("cells", "recurrent cells to compare; the same as --vary model.cell=A,B", "A,B,..."),
+            Flag(
+                "vary",
+                "settings and their values, every combination of which is compared: "
+                "'model.units=64,128;train.learning_rate=1e-3,3e-3'",
+                "SETTING=A,B;...",
+            ),
+            Flag("configs", "whole configurations to compare, as YAML files, instead of --config", "FILE,FILE,..."),
+            Flag(
+                "seeds",
+                "trainings of each, whose seeds count up from train.seed",
+                "INT",
+                3,
+                convert=whole_number(1, 100),
+            ),
+            Flag("name", "name of the comparison; none = after what is compared", "NAME"),
+            _RUNS,
+            _JSON,
+        ),
+        takes_config=True,
+    ),
+    Verb(
+        "tune",
+        "search for settings by their quality on validation data",
+        (
+            *_CONFIG_FLAGS,
+            Flag(
+                "trials",
+                "trials in all, those of earlier commands included",
+                "INT",
+                20,
+                convert=whole_number(1, 10_000),
+            ),
+            Flag(
+                "timeout",
+                "begin no trial after this time; none = no limit",
+                "NUMBER",
+                None,
+                "seconds",
+                convert=number(0, 1e9, above=True),
+            ),
+            Flag(
+                "search",
+                "what to look through instead of what the configuration declares: "
+                "'model.units=64..256:log;model.cell=gru,lstm'",
+                "SETTING=RANGE;...",
+            ),
+            Flag("seeds", "trainings of each trial, whose mean counts", "INT", 1, convert=whole_number(1, 100)),
+            Flag("no_pruning", "train every trial to its end, also those that fall behind", default=False),
+            Flag("name", "name of the search", "NAME", "tune"),
+            _RUNS,
             _JSON,
         ),
         takes_config=True,

@@ -13,7 +13,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
-from common.config_options import Option, options_of, sections_of, show
+from common.config_options import AnyOf, Between, Option, options_of, sections_of, show
 from common.errors import UserError
 from common.files import atomic_write
 from common.spelling import did_you_mean, listed
@@ -51,6 +51,7 @@ def option(
     le: float | None = None,
     gt: float | None = None,
     lt: float | None = None,
+    tune: Between | AnyOf | None = None,
 ) -> Any:
     """Returns the pydantic field of one setting.
 
@@ -59,9 +60,10 @@ def option(
         meaning: What it does, for a person; appears in the help.
         unit: What the number counts, e.g. `"epochs"`.
         ge, le, gt, lt: Bounds: at least, at most, above, below.
+        tune: What the verb `tune` looks through; None = it leaves the setting alone.
     """
-    extra = None if unit is None else {"unit": unit}
-    return Field(default, description=meaning, json_schema_extra=extra, ge=ge, le=le, gt=gt, lt=lt)
+    extra = {name: value for name, value in (("unit", unit), ("tune", tune)) if value is not None}
+    return Field(default, description=meaning, json_schema_extra=extra or None, ge=ge, le=le, gt=gt, lt=lt)
 
 
 class _Setting(NamedTuple):

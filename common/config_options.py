@@ -19,6 +19,22 @@ _NONE_WORDS = ("none", "null")
 
 
 @dataclass(frozen=True)
+class Between:
+    """What `tune` looks through: numbers from `low` to `high`, with `log` as likely between 1 and 2 as between 10 and 20."""
+
+    low: float
+    high: float
+    log: bool = False
+
+
+@dataclass(frozen=True)
+class AnyOf:
+    """What `tune` looks through: some of the valid values."""
+
+    values: tuple[Any, ...]
+
+
+@dataclass(frozen=True)
 class Option:
     """One setting.
 
@@ -30,6 +46,7 @@ class Option:
         kinds: The accepted types without None: `int`, `float`, `bool`, `str`, a `Literal` or a sequence.
         nullable: Whether `none` is accepted.
         bounds: Of the number, by name: `ge`, `gt`, `le`, `lt`.
+        tune: What `tune` looks through where nobody says otherwise; None = it leaves the setting alone.
     """
 
     path: str
@@ -39,6 +56,7 @@ class Option:
     kinds: tuple[Any, ...]
     nullable: bool
     bounds: tuple[tuple[str, float], ...]
+    tune: Between | AnyOf | None = None
 
     @property
     def section(self) -> str:
@@ -173,4 +191,5 @@ def _option(name: str, info: FieldInfo) -> Option:
         kinds=tuple(k for k in kinds if k is not types.NoneType),
         nullable=types.NoneType in kinds,
         bounds=tuple(bounds),
+        tune=extra.get("tune"),
     )

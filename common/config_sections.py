@@ -5,6 +5,7 @@ from typing import Any, ClassVar, Literal, Self
 from pydantic import model_validator
 
 from common.config import ConfigModel, option
+from common.config_options import Between
 from common.spelling import did_you_mean, listed
 
 # The names of `common.layers.by_name`, which this module cannot import: it would take seconds.
@@ -97,7 +98,9 @@ class TrainConfig(ConfigModel):
 
     epochs: int = option(5, "passes over the training data", unit="epochs", ge=1, le=100_000)
     batch_size: int = option(32, "examples in one step of gradient descent", unit="examples", ge=1, le=1_000_000)
-    learning_rate: float = option(1e-3, "Adam's step size at its highest, after the warm-up", gt=0, le=10)
+    learning_rate: float = option(
+        1e-3, "Adam's step size at its highest, after the warm-up", gt=0, le=10, tune=Between(3e-4, 2e-2, log=True)
+    )
     schedule: Literal["constant", "cosine", "linear"] = option(
         "cosine", "how the learning rate goes on after the warm-up: stays, or falls to zero at the last step"
     )

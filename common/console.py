@@ -97,6 +97,10 @@ class Console:
             rows.append((metric, show_value(value), *(show_value(b.get(metric)) for b in baselines.values())))
         self._columns(rows, header=True)
 
+    def grid(self, rows: Sequence[Sequence[str]]) -> None:
+        """Writes a table of text whose first row is its header; the first column is left aligned, the others right."""
+        self._columns(rows, header=True)
+
     def model(self, model: Any) -> None:
         """Writes the layers of a `keras.Model` with their numbers of parameters."""
         rows = [("layer", "parameters")]

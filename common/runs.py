@@ -157,12 +157,40 @@ def create_run(runs_dir: str | os.PathLike[str], app: str, config: ConfigModel, 
     Raises:
         UserError: If the name is taken or is no folder name, or the directory cannot be written.
     """
-    if name is not None and (not name.strip() or name.startswith(".") or {"/", "\\"} & set(name)):
+    if name is None:
+        return Run(_create_by_time(Path(runs_dir, app), _content(app, config)), app)
+    require_run_name(name)
+    path = Path(runs_dir, app, name)
+    try:
+        return create_run_in(path, app, config)
+    except TargetExistsError as error:
+        raise UserError(
+            f"there is a run {path} already; continue it with --resume {path} or choose another --name"
+        ) from error
+
+
+def require_run_name(name: str) -> None:
+    """Raises UserError if a name, given as `--name`, cannot be that of a folder."""
+    if not name.strip() or name.startswith(".") or {"/", "\\"} & set(name):
         raise UserError(f"--name is {name!r}, but must be a plain folder name such as first-try")
-    if name is not None and not name.isprintable():
+    if not name.isprintable():
         raise UserError(f"--name is {name!r}, but must be a plain folder name without control characters")
-    if name is not None and len(name) > _LONGEST_NAME:
+    if len(name) > _LONGEST_NAME:
         raise UserError(f"--name has {len(name)} characters; give a name of at most {_LONGEST_NAME}")
+
+
+def create_run_in(path: Path, app: str, config: ConfigModel) -> Run:
+    """Creates the run directory `path` with `config.yaml` and `run.json`; `train --resume` begins its training.
+
+    Raises:
+        UserError: If it is there already, or cannot be written.
+    """
+    _create(path, _content(app, config))
+    return Run(path, app)
+
+
+def _content(app: str, config: ConfigModel) -> Callable[[Path], None]:
+    """Returns what writes the first files of a run."""
     now = datetime.datetime.now().astimezone()
     info = {
         "app": app,
@@ -176,16 +204,7 @@ def create_run(runs_dir: str | os.PathLike[str], app: str, config: ConfigModel, 
         save_config(config, folder / "config.yaml")
         write_json(folder / "run.json", info)
 
-    if name is None:
-        return Run(_create_by_time(Path(runs_dir, app), fill), app)
-    path = Path(runs_dir, app, name)
-    try:
-        _create(path, fill)
-    except TargetExistsError as error:
-        raise UserError(
-            f"there is a run {path} already; continue it with --resume {path} or choose another --name"
-        ) from error
-    return Run(path, app)
+    return fill
 
 
 def create_picture_folder(pictures_dir: str | os.PathLike[str], app: str, config: ConfigModel) -> Path:

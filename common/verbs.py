@@ -46,6 +46,8 @@ def run(command: Command) -> None:
         "predict": predict,
         "serve": serve,
         "diagnose": diagnose,
+        "compare": compare,
+        "tune": tune,
         "config": config,
     }
     verbs[command.verb](command)
@@ -84,6 +86,10 @@ def _train(command: Command, settings: Any, the_run: Run, resume: bool) -> None:
             model = _module(command, "train").train(settings, the_run, splits, preprocessor, resume=resume)
         model_files.save_model(model, the_run.model_path)
         the_run.note(trained=True)
+
+    if command.flags["until"] == "train":
+        console.files({"run": the_run.path}, [("measure it and export it", resume_command(the_run))])
+        return
 
     with stages.stage("evaluate", "Evaluation"):
         metrics = _module(command, "evaluate").evaluate(settings, the_run, splits, "test", preprocessor, model)
@@ -187,6 +193,20 @@ def _diagnose(command: Command, settings: Any, folder: Path, the_run: Run | None
     else:
         preprocessor, model = _adapted(command, settings, splits), None
     return _module(command, "diagnose").diagnose(settings, folder, splits, preprocessor, model)
+
+
+def compare(command: Command) -> None:
+    """Several configurations, each trained with several seeds in processes of their own, beside each other."""
+    written = importlib.import_module("common.comparison.compare").compare(command)
+    if command.flags["json"]:
+        get_console().json(_read_json(written))
+
+
+def tune(command: Command) -> None:
+    """A search for the settings whose training is best on validation data."""
+    written = importlib.import_module("common.tuning.tune").tune(command)
+    if command.flags["json"]:
+        get_console().json(_read_json(written))
 
 
 def config(command: Command) -> None:

@@ -10,6 +10,8 @@ import pytest
 
 from common.cli import parse
 from common.cli_options import VERBS
+from common.comparison.variants import variants_of
+from common.tuning.space import space_of
 
 REPOSITORY = Path(__file__).parents[1]
 MADE = {".venv", ".cache", ".git", "runs", "node_modules"}
@@ -70,6 +72,13 @@ def check_application(app: str, words: list[str]) -> None:
     command = parse(app, f"apps.{app}", config.Config, config.PRESETS, words)
     if command is None:  # --help
         return
+    if command.verb == "compare" and command.flags["configs"] is None:
+        variants_of(command)
+        return
+    if command.verb == "tune":
+        space_of(command)
+    if command.flags.get("config"):  # made by a command before
+        return
     resumes = command.flags.get("resume") or command.flags.get("run")
     if {verb.name: verb for verb in VERBS}[command.verb].takes_config and not resumes:
         command.resolve()
@@ -84,7 +93,10 @@ def check_make(words: list[str]) -> None:
     (target,) = [word for word in words if "=" not in word]
     assert target in targets
     if target in {verb.name for verb in VERBS}:
-        check_application(given.get("APP", "sentiment"), [target, *shlex.split(given.get("ARGS", ""))])
+        own = [
+            word for name in ("cells", "seeds") if (value := given.get(name.upper())) for word in (f"--{name}", value)
+        ]
+        check_application(given.get("APP", "sentiment"), [target, *own, *shlex.split(given.get("ARGS", ""))])
 
 
 def check_benchmark(name: str, words: list[str]) -> None:

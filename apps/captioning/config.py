@@ -5,7 +5,9 @@ from typing import Any, Literal
 from pydantic import model_validator
 
 from common.config import ConfigModel, option
+from common.config_options import AnyOf, Between
 from common.config_sections import CellName, SourceConfig, TrainConfig
+from common.quality import Quality
 from common.spelling import did_you_mean, listed
 
 BUNDLED = ("emoji_scenes", "emoji_scenes_large")
@@ -168,12 +170,23 @@ class ModelConfig(ConfigModel):
     fine_tune: bool = option(
         False, "go on training an encoder that has ImageNet weights; give a small train.learning_rate"
     )
-    cell: CellName = option("lstm", "the recurrent cell of the decoder")
-    embedding_dim: int = option(64, "length of a token's vector", unit="features", ge=1, le=65_536)
-    units: int = option(
-        128, "size of the state of the decoder, and of the vector of a place", unit="features", ge=1, le=65_536
+    cell: CellName = option(
+        "lstm", "the recurrent cell of the decoder", tune=AnyOf(("gru", "lstm", "min_gru", "rglru"))
     )
-    attention_units: int = option(64, "size in which places are compared", unit="features", ge=1, le=65_536)
+    embedding_dim: int = option(
+        64, "length of a token's vector", unit="features", ge=1, le=65_536, tune=Between(32, 128, log=True)
+    )
+    units: int = option(
+        128,
+        "size of the state of the decoder, and of the vector of a place",
+        unit="features",
+        ge=1,
+        le=65_536,
+        tune=Between(64, 256, log=True),
+    )
+    attention_units: int = option(
+        64, "size in which places are compared", unit="features", ge=1, le=65_536, tune=Between(32, 128, log=True)
+    )
     form: Literal["show_attend_tell", "up_down"] = option(
         "show_attend_tell",
         "how the decoder looks at the picture. show_attend_tell: before one cell (Xu et al. 2015); up_down: between two "
@@ -194,9 +207,15 @@ class ModelConfig(ConfigModel):
         "weight of the demand that the places of the picture explain the words of its captions (Duygulu et al. 2002)",
         ge=0,
         le=100,
+        tune=Between(0.0, 1.0),
     )
     word_dropout: float = option(
-        0.1, "share of the words that are not read before the next is to be said", unit="fraction of words", ge=0, lt=1
+        0.1,
+        "share of the words that are not read before the next is to be said",
+        unit="fraction of words",
+        ge=0,
+        lt=1,
+        tune=Between(0.0, 0.3),
     )
     embedding_dropout: float = option(
         0.0, "share of the features of token vectors that is dropped", unit="fraction of features", ge=0, lt=1
@@ -205,7 +224,12 @@ class ModelConfig(ConfigModel):
         0.0, "share of the features of the picture that is dropped", unit="fraction of features", ge=0, lt=1
     )
     output_dropout: float = option(
-        0.0, "share of features dropped before tokens are scored", unit="fraction of features", ge=0, lt=1
+        0.0,
+        "share of features dropped before tokens are scored",
+        unit="fraction of features",
+        ge=0,
+        lt=1,
+        tune=Between(0.0, 0.5),
     )
 
     @model_validator(mode="after")
@@ -279,6 +303,9 @@ class Config(ConfigModel):
     train: CaptioningTrainConfig = CaptioningTrainConfig(epochs=2, batch_size=32, learning_rate=4e-3, patience=0)
     decoding: DecodingConfig = DecodingConfig()
 
+
+# By what models are compared, on validation data.
+QUALITY = Quality("cider", "max", beside=("bleu_4", "scene_accuracy"), monitor="val_log_loss")
 
 PRESETS: dict[str, dict[str, Any]] = {
     # Seconds on two cores, for tests: learns something, nothing worth using.

@@ -6,7 +6,9 @@ from typing import Any, Literal
 from pydantic import field_validator, model_validator
 
 from common.config import ConfigModel, option
+from common.config_options import AnyOf, Between
 from common.config_sections import CellName, SourceConfig, TrainConfig
+from common.quality import Quality
 from common.spelling import did_you_mean, listed
 
 BUNDLED = ("greensboro", "sand_point", "miami")
@@ -124,10 +126,12 @@ class ModelConfig(ConfigModel):
         "segrnn: reads and writes whole segments, fast and good at long horizons; seq2seq: a recurrent encoder and a "
         "recurrent decoder over the known covariates; deepar: step by step, with a distribution and sample paths",
     )
-    cell: CellName = option("gru", "the recurrent cell")
+    cell: CellName = option("gru", "the recurrent cell", tune=AnyOf(("gru", "lstm", "min_gru", "rglru")))
     look_back: int = option(168, "how far the model looks back", unit="steps", ge=1, le=100_000)
     horizon: int = option(24, "how far it forecasts", unit="steps", ge=1, le=100_000)
-    units: int = option(128, "size of the recurrent state", unit="features", ge=1, le=65_536)
+    units: int = option(
+        128, "size of the recurrent state", unit="features", ge=1, le=65_536, tune=Between(32, 256, log=True)
+    )
     layers: int = option(1, "recurrent layers above each other; seq2seq and deepar only", unit="layers", ge=1, le=64)
     segment: int | None = option(
         None,
@@ -150,6 +154,7 @@ class ModelConfig(ConfigModel):
         "what is taken out of each look-back and put back into the forecast. last: the last value; standard: mean and "
         "standard deviation; scale: the mean absolute value, measured from the zero of the data, for series of very different "
         "size",
+        tune=AnyOf(("last", "standard")),
     )
     highway: bool = option(
         True, "add a linear map of the look-back, fitted by ridge regression before the network is trained; segrnn only"
@@ -170,7 +175,12 @@ class ModelConfig(ConfigModel):
     )
     samples: int = option(100, "sample paths that a forecast is made of; deepar only", unit="paths", ge=2, le=10_000)
     dropout: float = option(
-        0.5, "share of features dropped before the output and between layers", unit="fraction of features", ge=0, lt=1
+        0.5,
+        "share of features dropped before the output and between layers",
+        unit="fraction of features",
+        ge=0,
+        lt=1,
+        tune=Between(0.0, 0.7),
     )
 
     @field_validator("quantiles", mode="after")
@@ -222,6 +232,9 @@ class Config(ConfigModel):
     model: ModelConfig = ModelConfig()
     train: TrainConfig = TrainConfig(epochs=8, batch_size=64, learning_rate=5e-4)
 
+
+# By what models are compared, on validation data.
+QUALITY = Quality("mae", "min", beside=("mse", "wql"), monitor="val_loss")
 
 _ETT = {"segment": 24, "calendar": False, "highway": False, "output": "point", "loss": "mae"}
 

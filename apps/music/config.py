@@ -5,7 +5,9 @@ from typing import Any, Literal
 from pydantic import model_validator
 
 from common.config import ConfigModel, option
+from common.config_options import AnyOf, Between
 from common.config_sections import CellName, RecurrentConfig, SourceConfig, TrainConfig
+from common.quality import Quality
 
 BUNDLED = ("chorales",)
 MOST_BARS = 256  # that `predict` composes
@@ -104,12 +106,26 @@ class PreprocessingConfig(ConfigModel):
 class ModelConfig(RecurrentConfig):
     """The network: recurrent layers through time, one across the voices of a step, and one back from what is given."""
 
-    cell: CellName = option("gru", "the recurrent cell")
-    embedding_dim: int = option(32, "length of a symbol's vector", unit="features", ge=1, le=65_536)
-    units: int = option(192, "size of the state of each layer through time", unit="features", ge=1, le=65_536)
+    cell: CellName = option("gru", "the recurrent cell", tune=AnyOf(("gru", "lstm", "min_gru", "rglru")))
+    embedding_dim: int = option(
+        32, "length of a symbol's vector", unit="features", ge=1, le=65_536, tune=Between(16, 64, log=True)
+    )
+    units: int = option(
+        192,
+        "size of the state of each layer through time",
+        unit="features",
+        ge=1,
+        le=65_536,
+        tune=Between(64, 384, log=True),
+    )
     layers: int = option(1, "layers through time above each other", unit="layers", ge=1, le=64)
     voice_units: int = option(
-        128, "size of the state that goes across the voices of a step", unit="features", ge=1, le=65_536
+        128,
+        "size of the state that goes across the voices of a step",
+        unit="features",
+        ge=1,
+        le=65_536,
+        tune=Between(64, 256, log=True),
     )
     lookahead_units: int = option(
         64, "size of the state that comes back from what is given later", unit="features", ge=1, le=65_536
@@ -120,6 +136,7 @@ class ModelConfig(RecurrentConfig):
         ge=0,
         lt=1,
         unit="fraction of features",
+        tune=Between(0.0, 0.3),
     )
     dropout: float = option(
         0.1,
@@ -127,6 +144,7 @@ class ModelConfig(RecurrentConfig):
         unit="fraction of features",
         ge=0,
         lt=1,
+        tune=Between(0.0, 0.5),
     )
     recurrent_dropout: float = option(
         0.0, "share of the state dropped on its way to the next step", unit="fraction of features", ge=0, lt=1
@@ -191,6 +209,9 @@ class Config(ConfigModel):
     )
     sampling: SamplingConfig = SamplingConfig()
 
+
+# By what models are compared, on validation data.
+QUALITY = Quality("nats_per_note", "min", beside=("note_accuracy",), monitor="val_log_loss")
 
 PRESETS: dict[str, dict[str, Any]] = {
     # Seconds on two cores, for tests: learns something, nothing worth using.

@@ -5,7 +5,9 @@ from typing import Any, Literal
 from pydantic import model_validator
 
 from common.config import ConfigModel, option
+from common.config_options import AnyOf, Between
 from common.config_sections import CellName, RecurrentConfig, SourceConfig, TrainConfig
+from common.quality import Quality
 
 BUNDLED = ("imdb", "rotten_tomatoes")
 BUNDLED_FRACTIONS = (0.1, 0.1)  # validation and test; part of the version of the builder
@@ -104,20 +106,27 @@ class PreprocessingConfig(ConfigModel):
 class ModelConfig(RecurrentConfig):
     """The network: embedding, recurrent layers, pooling, classifier."""
 
-    cell: CellName = option("min_gru", "the recurrent cell")
-    embedding_dim: int = option(64, "length of a word's vector", unit="features", ge=1, le=65_536)
+    cell: CellName = option("min_gru", "the recurrent cell", tune=AnyOf(("gru", "lstm", "min_gru", "rglru", "sru")))
+    embedding_dim: int = option(
+        64, "length of a word's vector", unit="features", ge=1, le=65_536, tune=Between(32, 128, log=True)
+    )
     word_vectors: Literal["random", "neighbours"] = option(
         "random",
         "where word vectors start; neighbours: from the neighbours that words have in the training texts, a minute more",
     )
     units: int = option(
-        128, "size of the state of each recurrent layer and direction", unit="features", ge=1, le=65_536
+        128,
+        "size of the state of each recurrent layer and direction",
+        unit="features",
+        ge=1,
+        le=65_536,
+        tune=Between(32, 256, log=True),
     )
     layers: int = option(1, "recurrent layers above each other", unit="layers", ge=1, le=64)
     bidirectional: bool = option(True, "read the text in both directions")
     bag: bool = option(True, "add the sum of the vectors of words and phrases to what the recurrent layers found")
     pooling: Literal["max", "mean", "last", "attention", "max_mean"] = option(
-        "max", "how the states of all steps become one vector"
+        "max", "how the states of all steps become one vector", tune=AnyOf(("max", "mean", "attention", "max_mean"))
     )
     dropout: float = option(
         0.5,
@@ -125,12 +134,18 @@ class ModelConfig(RecurrentConfig):
         unit="fraction of features",
         ge=0,
         lt=1,
+        tune=Between(0.0, 0.7),
     )
     embedding_dropout: float = option(
-        0.4, "share of embedding features dropped, the same in a whole text", unit="fraction of features", ge=0, lt=1
+        0.4,
+        "share of embedding features dropped, the same in a whole text",
+        unit="fraction of features",
+        ge=0,
+        lt=1,
+        tune=Between(0.0, 0.6),
     )
     word_dropout: float = option(
-        0.2, "share of words replaced by the unknown word", unit="fraction of words", ge=0, lt=1
+        0.2, "share of words replaced by the unknown word", unit="fraction of words", ge=0, lt=1, tune=Between(0.0, 0.4)
     )
     recurrent_dropout: float = option(
         0.0, "share of the state dropped on its way to the next step", unit="fraction of features", ge=0, lt=1
@@ -146,6 +161,9 @@ class Config(ConfigModel):
     model: ModelConfig = ModelConfig()
     train: TrainConfig = TrainConfig(epochs=2, batch_size=64, learning_rate=2e-3, schedule="linear", epsilon=1e-5)
 
+
+# By what models are compared, on validation data.
+QUALITY = Quality("accuracy", "max", beside=("macro_f1", "log_loss"), monitor="val_log_loss")
 
 PRESETS: dict[str, dict[str, Any]] = {
     # Seconds on two cores, for tests: learns something, nothing worth using.

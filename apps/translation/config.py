@@ -5,7 +5,9 @@ from typing import Any, Literal
 from pydantic import model_validator
 
 from common.config import ConfigModel, option
+from common.config_options import AnyOf, Between
 from common.config_sections import CellName, SourceConfig, TrainConfig
+from common.quality import Quality
 from common.spelling import listed
 
 BUNDLED = ("phrase_book",)
@@ -172,10 +174,19 @@ class PreprocessingConfig(ConfigModel):
 class ModelConfig(ConfigModel):
     """The network: encoder in both directions, attention, decoder."""
 
-    cell: CellName = option("gru", "the recurrent cell of encoder and decoder")
-    embedding_dim: int = option(64, "length of a token's vector", unit="features", ge=1, le=65_536)
+    cell: CellName = option(
+        "gru", "the recurrent cell of encoder and decoder", tune=AnyOf(("gru", "lstm", "min_gru", "rglru"))
+    )
+    embedding_dim: int = option(
+        64, "length of a token's vector", unit="features", ge=1, le=65_536, tune=Between(32, 256, log=True)
+    )
     units: int = option(
-        128, "size of the state of the decoder, and of each direction of the encoder", unit="features", ge=1, le=65_536
+        128,
+        "size of the state of the decoder, and of each direction of the encoder",
+        unit="features",
+        ge=1,
+        le=65_536,
+        tune=Between(64, 256, log=True),
     )
     encoder_layers: int = option(1, "recurrent layers of the encoder above each other", unit="layers", ge=1, le=64)
     form: Literal["conditional", "input_feeding", "bahdanau"] = option(
@@ -183,7 +194,9 @@ class ModelConfig(ConfigModel):
         "how the decoder looks at the source. conditional: between two cells (Sennrich et al. 2017); input_feeding: after the "
         "cell, what it saw enters the next step (Luong et al. 2015); bahdanau: before the cell",
     )
-    attention: Literal["additive", "multiplicative"] = option("additive", "how a place of the source is scored")
+    attention: Literal["additive", "multiplicative"] = option(
+        "additive", "how a place of the source is scored", tune=AnyOf(("additive", "multiplicative"))
+    )
     coverage: bool = option(False, "let the attention see how much it has looked at each place so far")
     tied: Literal["none", "decoder", "all"] = option(
         "decoder",
@@ -191,13 +204,28 @@ class ModelConfig(ConfigModel):
         "all: those of the source, too, which needs a shared vocabulary",
     )
     embedding_dropout: float = option(
-        0.1, "share of the features of token vectors that is dropped", unit="fraction of features", ge=0, lt=1
+        0.1,
+        "share of the features of token vectors that is dropped",
+        unit="fraction of features",
+        ge=0,
+        lt=1,
+        tune=Between(0.0, 0.4),
     )
     context_dropout: float = option(
-        0.1, "share of what the encoder found that is dropped", unit="fraction of features", ge=0, lt=1
+        0.1,
+        "share of what the encoder found that is dropped",
+        unit="fraction of features",
+        ge=0,
+        lt=1,
+        tune=Between(0.0, 0.4),
     )
     output_dropout: float = option(
-        0.1, "share of features dropped before tokens are scored", unit="fraction of features", ge=0, lt=1
+        0.1,
+        "share of features dropped before tokens are scored",
+        unit="fraction of features",
+        ge=0,
+        lt=1,
+        tune=Between(0.0, 0.5),
     )
 
     @model_validator(mode="after")
@@ -217,7 +245,12 @@ class TranslationTrainConfig(TrainConfig):
         512, "tokens of the longer side in one step of gradient descent, padding included", unit="tokens", ge=16
     )
     label_smoothing: float = option(
-        0.1, "share of the probability that is asked for all tokens alike", unit="fraction", ge=0, lt=1
+        0.1,
+        "share of the probability that is asked for all tokens alike",
+        unit="fraction",
+        ge=0,
+        lt=1,
+        tune=Between(0.0, 0.2),
     )
     scheduled_sampling: float = option(
         0.0,
@@ -258,6 +291,9 @@ class Config(ConfigModel):
             )
         return self
 
+
+# By what models are compared, on validation data.
+QUALITY = Quality("chrf", "max", beside=("bleu", "exact_match"), monitor="val_log_loss")
 
 PRESETS: dict[str, dict[str, Any]] = {
     # Seconds on two cores, for tests: learns something, nothing worth using.

@@ -184,18 +184,18 @@ def test_negative_numbers_are_values(command, number):
     [
         (
             "",
-            "a verb is missing: train, evaluate, export, predict, serve, diagnose or config; "
+            "a verb is missing: train, evaluate, export, predict, serve, diagnose, compare, tune or config; "
             "python -m apps.fake --help shows everything",
         ),
         (
             "tarin",
-            "there is no verb tarin, only train, evaluate, export, predict, serve, diagnose and config; "
+            "there is no verb tarin, only train, evaluate, export, predict, serve, diagnose, compare, tune and config; "
             "did you mean train?",
         ),
         (
             "--json train",
-            "the verb comes first, before --json: train, evaluate, export, predict, serve, diagnose or "
-            "config; python -m apps.fake --help shows everything",
+            "the verb comes first, before --json: train, evaluate, export, predict, serve, diagnose, "
+            "compare, tune or config; python -m apps.fake --help shows everything",
         ),
         ("train --epochs 3", "train has no option --epochs; did you mean --train.epochs?"),
         ("train --epochs=3", "train has no option --epochs; did you mean --train.epochs?"),

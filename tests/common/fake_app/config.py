@@ -5,7 +5,9 @@ from typing import Any, Literal
 from pydantic import model_validator
 
 from common.config import ConfigModel, option
+from common.config_options import AnyOf, Between
 from common.config_sections import TrainConfig
+from common.quality import Quality
 
 
 class DataConfig(ConfigModel):
@@ -24,8 +26,8 @@ class PreprocessingConfig(ConfigModel):
 class ModelConfig(ConfigModel):
     """The network, 100 % fake."""
 
-    cell: Literal["gru", "lstm"] = option("gru", "the cell")
-    units: int = option(4, "size of the state", unit="features", ge=1, le=512)
+    cell: Literal["gru", "lstm"] = option("gru", "the cell", tune=AnyOf(("gru", "lstm")))
+    units: int = option(4, "size of the state", unit="features", ge=1, le=512, tune=Between(2, 64, log=True))
     dropout: float = option(0.5, "share dropped", ge=0, lt=1)
     wide: bool = option(False, "more")
     quantiles: tuple[float, ...] = option((0.1, 0.9), "which")
@@ -45,6 +47,8 @@ class Config(ConfigModel):
     model: ModelConfig = ModelConfig()
     train: TrainConfig = TrainConfig()
 
+
+QUALITY = Quality("accuracy", "max", beside=("roc_auc",), monitor="loss")
 
 PRESETS: dict[str, dict[str, Any]] = {
     "tiny": {"model": {"units": 2}, "train": {"epochs": 1}},

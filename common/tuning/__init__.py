@@ -1,0 +1,1 @@
+"""The verb `tune`: a search for the settings of an application, by Optuna."""
