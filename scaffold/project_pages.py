@@ -115,7 +115,8 @@ def page_of_app(text: str, app: str, has: Callable[[str], bool]) -> str:
             kept.append(
                 "Measured in Unroll, from which this project was made; the programs called `benchmarks` are there."
             )
-    return without_dead_links("\n\n".join(kept), f"apps/{app}/README.md", has)
+    text = without_dead_links("\n\n".join(kept), f"apps/{app}/README.md", has)
+    return text if has("CONTRIBUTING.md") else text.replace("CONTRIBUTING.md", "CONTRIBUTING.md of Unroll")
 
 
 def page_of_contract(text: str, app: str, others: list[str], has: Callable[[str], bool]) -> str:
