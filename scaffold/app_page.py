@@ -11,7 +11,7 @@ from scaffold.renaming import Renaming
 
 _MEASURED = """## Measured
 
-Nothing yet. This application was made from `{old}` by `make new-app`, and what was measured there says nothing of other data. Figures come from
+Nothing yet. This application is a copy of `{old}`, and what was measured there says nothing of other data. Figures come from
 
 ```
 python -m apps.{new} train --name first

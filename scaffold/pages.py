@@ -28,8 +28,8 @@ def is_code(block: str) -> bool:
 
 
 def links(text: str) -> Iterator[str]:
-    """Targets of the links and pictures, without anchors; none that lead out of the repository."""
-    for found in _LINK.finditer(text):
+    """Targets of the links and pictures of a page, without anchors; none that lead out of the repository."""
+    for found in (found for block in blocks(text) if not is_code(block) for found in _LINK.finditer(block)):
         target = found["target"].partition("#")[0]
         if target and not re.match(r"[a-z]+:", target):
             yield target
