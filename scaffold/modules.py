@@ -42,6 +42,7 @@ def references(repository: Path, path: str) -> References:
     names: set[str] = set()
     files: set[str] = set()
     strings: set[str] = set()
+    beginnings: set[int] = set()
     by_name = "importlib" in {name.partition(".")[0] for name in _imported(tree, path)}
     for node in ast.walk(tree):
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in documentation:
@@ -57,7 +58,8 @@ def references(repository: Path, path: str) -> References:
             if isinstance(first, ast.Constant) and str(first.value).startswith("common."):
                 package = str(first.value).rpartition(".")[0].replace(".", "/")
                 names |= {_dotted(p.relative_to(repository)) for p in (repository / package).glob("*.py")}
-        elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div):
+        elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div) and id(node) not in beginnings:
+            beginnings.add(id(node.left))  # of a longer path; the walk goes from the outside in
             files.add(_joined(node))
         elif isinstance(node, ast.Call):
             called = getattr(node.func, "attr", getattr(node.func, "id", ""))
