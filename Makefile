@@ -5,6 +5,11 @@ ARGS ?=
 # What compare compares, e.g. CELLS=lstm,gru, and with how many seeds.
 CELLS ?=
 SEEDS ?=
+
+# Of new-app: the name of the new application, and the one to copy. Of eject: the folder of the project.
+NAME ?=
+FROM ?=
+TO ?=
 # The Python that makes .venv. Left empty, the first of CANDIDATES that TensorFlow runs on: 3.11, 3.12 or 3.13.
 PYTHON ?=
 CANDIDATES := python3 python3.13 python3.12 python3.11 python
@@ -16,7 +21,7 @@ LAYER_TESTS := $(wildcard tests/conformance/test_cell*.py) tests/common/layers
 VERBS := train evaluate export predict serve diagnose tune
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-gpu $(VERBS) compare docs docs-links test test-slow test-jax lint format clean distclean
+.PHONY: help setup setup-gpu $(VERBS) compare docs docs-links test test-slow test-jax lint format new-app eject clean distclean
 
 help: ## list the targets
 	@echo 'make TARGET [APP=name of a folder in apps/] [ARGS="more arguments"] [PYTHON=python for .venv]'
@@ -66,6 +71,12 @@ lint: $(STAMP) ## check style and find mistakes without running anything
 format: $(STAMP) ## rewrite the code in the common style
 	$(RUN) -m ruff check --fix .
 	$(RUN) -m ruff format .
+
+new-app: $(STAMP) ## copy an application under a name of your own: NAME=reviews FROM=sentiment
+	@$(RUN) -m scaffold new-app --name '$(NAME)' --from '$(FROM)'
+
+eject: $(STAMP) ## make a project of its own of an application: APP=sentiment TO=../my-project
+	@$(RUN) -m scaffold eject --app '$(APP)' --to '$(TO)'
 
 clean: ## remove caches, prepared data and what killed processes left; runs, exports and .venv stay
 	rm -rf .cache .pytest_cache .ruff_cache build *.egg-info

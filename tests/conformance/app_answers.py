@@ -1,6 +1,6 @@
 """Asks an application in a fresh process, by programs that read a request on stdin, and compares the answers.
 
-A request has `examples`, as in a row of `apps.py`; bytes are `{"b64": "..."}`, as in the REST form of TensorFlow Serving. One to `SAVED_MODEL` also has `versions`, the paths of SavedModels, and
+A request has `examples`, as in a row; bytes are `{"b64": "..."}`, as in the REST form of TensorFlow Serving. One to `SAVED_MODEL` also has `versions`, the paths of SavedModels, and
 `op_libraries`, the paths of what TensorFlow itself does not have and they need. The answer has for each endpoint `alone` and `together`, the outputs by
 name for each example asked by itself and in a batch with those of the same shapes; `groups`, the positions of the examples
 of each batch; `inputs`, the names of the endpoint's inputs.
