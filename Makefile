@@ -12,7 +12,7 @@ LAYER_TESTS := $(wildcard tests/conformance/test_cell*.py) tests/common/layers
 VERBS := train evaluate export predict serve diagnose
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-gpu $(VERBS) test test-slow test-jax lint format clean distclean
+.PHONY: help setup setup-gpu setup-browser $(VERBS) demo test test-slow test-jax lint format clean distclean
 
 help: ## list the targets
 	@echo 'make TARGET [APP=name of a folder in apps/] [ARGS="more arguments"] [PYTHON=python for .venv]'
@@ -26,6 +26,9 @@ setup: $(STAMP) ## make .venv and install everything, if that is not done yet
 setup-gpu: $(STAMP) ## add what TensorFlow needs to use an NVIDIA GPU
 	$(RUN) -m pip install --constraint constraints.txt --editable '.[dev,gpu]'
 
+setup-browser: $(STAMP) ## add the browser that the tests of the page use, where there is none
+	$(RUN) -m playwright install chromium --only-shell
+
 train: $(STAMP) ## train APP, evaluate it and export it
 evaluate: $(STAMP) ## measure a run: ARGS="--run runs/sentiment/..."
 export: $(STAMP) ## make a SavedModel of a run: ARGS="--run runs/sentiment/..."
@@ -35,6 +38,9 @@ diagnose: $(STAMP) ## draw the norm of the gradient through time
 
 $(VERBS):
 	@$(RUN) -m apps.$(APP) $@ $(ARGS)
+
+demo: $(STAMP) ## show all exported models on a page in the browser, http://127.0.0.1:7860
+	@$(RUN) -m apps demo $(ARGS)
 
 test: $(STAMP) ## run the tests (no network, no GPU)
 	$(RUN) -m pytest --numprocesses 2 --dist loadfile $(ARGS)

@@ -10,6 +10,7 @@ import pytest
 
 from common.cli import parse
 from common.cli_options import VERBS
+from common.demo.cli import parse as parse_all
 
 REPOSITORY = Path(__file__).parents[1]
 MADE = {".venv", ".cache", ".git", "runs", "node_modules"}
@@ -22,6 +23,7 @@ APPS = sorted(path.parent.name for path in (REPOSITORY / "apps").glob("*/__main_
 # They show a full training, which is made after the pages that show them; leave a name here no longer than that.
 _COMMAND = re.compile(
     r"(?:\S*/)?python3? -m (?P<package>apps|benchmarks)\.(?P<name>\w+)(?P<words>.*)|make(?P<make> .*)"
+    r"|python3? -m apps (?P<all>.*)"
 )
 
 
@@ -52,6 +54,8 @@ def test_a_command_of_the_pages_is_one(page, command):
     found = _COMMAND.fullmatch(command)
     if found["make"]:
         check_make(shlex.split(found["make"]))
+    elif found["all"]:
+        parse_all(shlex.split(found["all"]))
     elif found["package"] == "apps":
         check_application(found["name"], shlex.split(found["words"]))
     else:
@@ -77,7 +81,9 @@ def check_make(words: list[str]) -> None:
     assert set(given) <= variables
     (target,) = [word for word in words if "=" not in word]
     assert target in targets
-    if target in {verb.name for verb in VERBS}:
+    if target == "demo":  # of all applications
+        parse_all([target, *shlex.split(given.get("ARGS", ""))])
+    elif target in {verb.name for verb in VERBS}:
         check_application(given.get("APP", "sentiment"), [target, *shlex.split(given.get("ARGS", ""))])
 
 

@@ -55,7 +55,7 @@ def test_help_and_mistakes_do_without_tensorflow(tmp_path):
             ["train", "--config", "missing.yaml"], ["train", "--epochs", "3"],
             ["train", "--resume", "missing"],
             ["evaluate", "--run", "missing"], ["export"], ["predict", "--model", "missing", "text"],
-            ["serve", "--model", "missing", "--port", "1"], ["diagnose", "--run", "missing"],
+            ["serve", "--model", "missing", "--port", "1"], ["demo", "--model", "missing"], ["diagnose", "--run", "missing"],
         ]
         helps = [["--help"], *([verb, "--help"] for verb in %r), ["config", "--preset", "tiny"]]
         for words in mistakes + helps:
@@ -184,17 +184,17 @@ def test_negative_numbers_are_values(command, number):
     [
         (
             "",
-            "a verb is missing: train, evaluate, export, predict, serve, diagnose or config; "
+            "a verb is missing: train, evaluate, export, predict, serve, demo, diagnose or config; "
             "python -m apps.fake --help shows everything",
         ),
         (
             "tarin",
-            "there is no verb tarin, only train, evaluate, export, predict, serve, diagnose and config; "
+            "there is no verb tarin, only train, evaluate, export, predict, serve, demo, diagnose and config; "
             "did you mean train?",
         ),
         (
             "--json train",
-            "the verb comes first, before --json: train, evaluate, export, predict, serve, diagnose or "
+            "the verb comes first, before --json: train, evaluate, export, predict, serve, demo, diagnose or "
             "config; python -m apps.fake --help shows everything",
         ),
         ("train --epochs 3", "train has no option --epochs; did you mean --train.epochs?"),
