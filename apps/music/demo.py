@@ -18,7 +18,8 @@ TITLE = "Music"
 EXAMPLE_MELODIES = {
     "Ode to Joy": "M:4/4\nE E F G | G F E D | C C D E | E3/2 D/2 D2 |\nE E F G | G F E D | C C D E | D3/2 C/2 C2 |]",
     "Frère Jacques": "M:4/4\nC D E C | C D E C | E F G2 | E F G2 |\nG/A/G/F/ E C | G/A/G/F/ E C | C G, C2 | C G, C2 |]",
-    "Old Hundredth": "M:4/4\nK:G\nG | G F E D | G A B B | B B A G | c B A G | A B A G | E F G d | B G A c | B A G3 |]",
+    "Old Hundredth": "M:4/4\nK:G\nG2 G F | E D G A | B4 | B2 B B | A G c B | A4 |\n"
+    "G2 A B | A G E F | G4 | d2 B G | A c B A | G4 |]",
 }
 FREE, HARMONISE, CONTINUE = "compose freely", "harmonise a melody", "go on with an opening"
 _BARS, _MOST_BARS = 8, 64

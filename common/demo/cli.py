@@ -13,7 +13,6 @@ from common.cli_options import PAGE_FLAGS, Flag, Verb, read_flags
 from common.cli_parser import build_parser
 from common.config import ConfigModel
 from common.config_options import show
-from common.demo.models import applications
 from common.errors import UserError
 from common.native_log import lower_native_log_level
 from common.spelling import did_you_mean
@@ -44,6 +43,7 @@ def main(package: str, folder: Path, argv: Sequence[str] | None = None) -> int:
             raise UserError(
                 f"--saved_models is {saved_models}, but that is a file; give the folder of all exported models"
             )
+        from common.demo.models import applications
         from common.demo.server import serve_models
 
         names = applications(folder)

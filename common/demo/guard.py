@@ -50,10 +50,10 @@ class Guard:
         if self._own_names is not None and _host_of(headers) not in self._own_names:
             await _refuse(send, 421, "this page answers on this machine alone")
             return
-        limit = self._max_upload_bytes + _ENVELOPE if scope["path"].startswith(_UPLOAD) else _MOST_BYTES
-        sentence = (
-            f"this is larger than the {limit - (_ENVELOPE if limit > _MOST_BYTES else 0):,} bytes that the page takes"
-        )
+        is_upload = scope["path"].startswith(_UPLOAD)
+        allowed = self._max_upload_bytes if is_upload else _MOST_BYTES
+        limit = allowed + _ENVELOPE if is_upload else allowed
+        sentence = f"this is larger than the {allowed:,} bytes that the page takes"
         announced = headers.get(b"content-length", b"")
         if announced.isdigit() and int(announced) > limit:
             await _refuse(send, 413, sentence)

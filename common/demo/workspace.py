@@ -91,9 +91,10 @@ class Workspace:
     def sentence(self, error: UserError) -> str:
         """Returns what a mistake says, in the words of the page: names of files without folders, of options without dashes."""
         text = " ".join(str(error).split())
+        begins_with_name = text.startswith(str(self.folder))
         text = re.sub(rf"{re.escape(str(self.folder))}/(?:[^/\s]+/)*", "", text)
         text = re.sub(r"(?<![\w-])--(?=[a-z])", "", text)
-        return text[:1].upper() + text[1:]
+        return text if begins_with_name else text[:1].upper() + text[1:]
 
 
 class Notes(Console):
