@@ -52,7 +52,7 @@ def build_tab(model: Any, workspace: Any) -> None:
     with gradio.Row():
         with gradio.Column():
             task = gradio.Radio(tasks, value=FREE, label="what to do")
-            with gradio.Group(visible=False) as given_group:
+            with gradio.Column(visible=False) as given_group:
                 file = gradio.File(label="file of the melody or the opening", type="filepath", height=140)
                 notes = gradio.Textbox(label="or its notes", lines=3, max_lines=8, max_length=workspace.max_characters)
             with gradio.Row():
@@ -72,7 +72,7 @@ def build_tab(model: Any, workspace: Any) -> None:
             examples = gradio.Column()
         with gradio.Column():
             sound = gradio.Audio(label="the piece", type="filepath", interactive=False, buttons=["download"])
-            files = gradio.File(label="to keep", file_count="multiple", interactive=False, height=235)
+            files = gradio.File(label="to keep", file_count="multiple", interactive=False, height=265)
             told = gradio.HTML()
     roll = picture_of("piano roll")
     inputs = [task, file, notes, length, metre, temperature, top_p, seed]

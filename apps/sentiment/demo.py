@@ -13,7 +13,7 @@ TITLE = "Sentiment"
 EXAMPLES = (
     "I laughed twice and cried once.",
     "Two hours I will never get back.",
-    "The plot is thin, but the acting is superb and the ending a joy.",
+    "The plot is thin, but the cast is wonderful and I loved every minute.",
     "A waste of a great cast. The jokes fall flat and the ending makes no sense.",
 )
 _STRONGEST_WORDS = 10

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 # Gradio has rules of its own for tables in a text, hence the exclamation marks.
 STYLE = """
 .unroll-table { border-collapse: collapse; width: 100%; margin: 0.3em 0 !important; border: 0 !important; }
-.unroll-table th, .unroll-table td { border: 0 !important; padding: 0.2em 1em 0.2em 0 !important; text-align: left; }
+.unroll-table tr, .unroll-table th, .unroll-table td { border: 0 !important; padding: 0.2em 1em 0.2em 0 !important; text-align: left; }
 .unroll-table th { font-weight: 600; }
 .unroll-table td { border-top: 1px solid var(--border-color-primary) !important; overflow-wrap: anywhere; }
 .unroll-table .number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; width: 9em; }
