@@ -21,7 +21,7 @@ LAYER_TESTS := $(wildcard tests/conformance/test_cell*.py) tests/common/layers
 VERBS := train evaluate export predict serve diagnose tune
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-gpu $(VERBS) compare docs docs-links test test-slow test-jax lint format new-app eject clean distclean
+.PHONY: help setup setup-gpu setup-browser $(VERBS) demo compare docs docs-links test test-slow test-jax lint format new-app eject clean distclean
 
 help: ## list the targets
 	@echo 'make TARGET [APP=name of a folder in apps/] [ARGS="more arguments"] [PYTHON=python for .venv]'
@@ -34,6 +34,9 @@ setup: $(STAMP) ## make .venv and install everything, if that is not done yet
 
 setup-gpu: $(STAMP) ## add what TensorFlow needs to use an NVIDIA GPU
 	$(RUN) -m pip install --constraint constraints.txt --editable '.[dev,gpu]'
+
+setup-browser: $(STAMP) ## add the browser that the tests of the page use, where there is none
+	$(RUN) -m playwright install chromium --only-shell
 
 train: $(STAMP) ## train APP, evaluate it and export it
 evaluate: $(STAMP) ## measure a run: ARGS="--run runs/sentiment/..."
@@ -54,6 +57,9 @@ docs-links: $(STAMP) ## ask for every address outside of this repository that th
 
 compare: $(STAMP) ## train several and compare: CELLS=lstm,gru [SEEDS=3], or ARGS="--vary model.units=64,128"
 	@$(RUN) -m apps.$(APP) compare $(if $(CELLS),--cells $(CELLS)) $(if $(SEEDS),--seeds $(SEEDS)) $(ARGS)
+
+demo: $(STAMP) ## show all exported models on a page in the browser, http://127.0.0.1:7860
+	@$(RUN) -m apps demo $(ARGS)
 
 test: $(STAMP) ## run the tests (no network, no GPU)
 	$(RUN) -m pytest --numprocesses 2 --dist loadfile $(ARGS)

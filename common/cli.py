@@ -9,7 +9,7 @@ import errno
 import os
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from common.cli_options import VERBS, Verb, read_flags, verb_of
@@ -38,13 +38,22 @@ def main(
         presets: Nested settings by preset name.
         argv: The words after the program's name; None = those of this process.
     """
-    try:
+
+    def run() -> None:
         command = parse(app, package, config, presets, sys.argv[1:] if argv is None else argv)
         if command is not None:
             lower_native_log_level()
             from common import verbs
 
             verbs.run(command)
+
+    return exit_code_of(run)
+
+
+def exit_code_of(run: Callable[[], None]) -> int:
+    """Runs a command and returns its exit code; what went wrong is one sentence on stderr, unless it is a bug."""
+    try:
+        run()
         sys.stdout.flush()
     except UserError as error:
         print(f"error: {' '.join(str(error).split())}", file=sys.stderr)

@@ -99,9 +99,17 @@ _MODEL = Flag(
 _JSON = Flag("json", "end with the result as one line of JSON on stdout; everything else goes to stderr", default=False)
 _RUNS = Flag("runs", "the folder of all runs", "DIR", "runs")
 _SAVED_MODELS = Flag("saved_models", "the folder of all exported models", "DIR", "saved_models")
+_HOST = Flag("host", "the address to listen on; 0.0.0.0 = reachable from other machines", "ADDRESS", "127.0.0.1")
 _CONFIG_FLAGS = (
     Flag("preset", "a named set of settings, below", "NAME"),
     Flag("config", "a YAML file of settings, such as the config.yaml of a run", "FILE"),
+)
+
+# Of the page in the browser, for one application and for all of them.
+PAGE_FLAGS = (
+    _HOST,
+    Flag("port", "the port to listen on; 0 = any free one", "INT", 7860, convert=whole_number(0, 65535)),
+    Flag("max_upload_bytes", "larger files are refused", "INT", 1 << 24, "bytes", convert=whole_number(1)),
 )
 
 VERBS = (
@@ -152,12 +160,7 @@ VERBS = (
         "answer over HTTP in TensorFlow Serving's form",
         (
             _MODEL,
-            Flag(
-                "host",
-                "the address to listen on; 0.0.0.0 = reachable from other machines",
-                "ADDRESS",
-                "127.0.0.1",
-            ),
+            _HOST,
             Flag("port", "the port to listen on; 0 = any free one", "INT", 8501, convert=whole_number(0, 65535)),
             Flag(
                 "max_body_bytes",
@@ -177,6 +180,7 @@ VERBS = (
             ),
         ),
     ),
+    Verb("demo", "show the model on a page in the browser; needs the exported model only", (_MODEL, *PAGE_FLAGS)),
     Verb(
         "diagnose",
         "draw the size of the gradient through time, for the chosen cell beside a simple one",

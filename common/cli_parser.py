@@ -27,11 +27,19 @@ class _Parser(argparse.ArgumentParser):
         raise UserError(message)
 
 
-def build_parser(app: str, verb: Verb, config_class: type[BaseModel], presets: Mapping[str, Any]) -> _Parser:
-    """Returns the parser of one verb; values stay text, which `read_flags` and the configuration judge."""
+def build_parser(app: str | None, verb: Verb, config_class: type[BaseModel], presets: Mapping[str, Any]) -> _Parser:
+    """Returns the parser of one verb; values stay text, which `read_flags` and the configuration judge.
+
+    Args:
+        app: Name of the application; None for a verb of all of them together.
+        verb: The verb.
+        config_class: Its settings, if the verb takes any.
+        presets: Nested settings by preset name.
+    """
+    program = f"python -m apps.{app}" if app else "python -m apps"
     parser = _Parser(
-        prog=f"python -m apps.{app} {verb.name}",
-        usage=f"python -m apps.{app} {verb.name}{_usage(verb)}",
+        prog=f"{program} {verb.name}",
+        usage=f"{program} {verb.name}{_usage(verb)}",
         description=verb.meaning[0].upper() + verb.meaning[1:] + ".",
         allow_abbrev=False,
         add_help=False,
@@ -42,7 +50,7 @@ def build_parser(app: str, verb: Verb, config_class: type[BaseModel], presets: M
     own.add_argument("-h", "--help", action="store_true", help="show this and stop")
     for flag in verb.flags:
         action = {"metavar": flag.placeholder} if flag.placeholder else {"action": "store_true"}
-        own.add_argument(f"--{flag.name}", dest=f"--{flag.name}", help=_flag_help(flag, app), **action)
+        own.add_argument(f"--{flag.name}", dest=f"--{flag.name}", help=_flag_help(flag, app or ""), **action)
     if verb.arguments:
         own.add_argument("arguments", nargs="*", metavar=verb.arguments, help="what to answer for")
     if verb.takes_config:
@@ -50,7 +58,7 @@ def build_parser(app: str, verb: Verb, config_class: type[BaseModel], presets: M
         parser.epilog = presets_text(presets)
     if verb.example:
         example = [word.replace("{run}", f"runs/{app}/20260101-120000") for word in verb.example]
-        parser.epilog = f"example:\n  python -m apps.{app} {verb.name}{_required(verb, example)} {shlex.join(example)}"
+        parser.epilog = f"example:\n  {program} {verb.name}{_required(verb, example)} {shlex.join(example)}"
     return parser
 
 

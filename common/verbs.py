@@ -45,6 +45,7 @@ def run(command: Command) -> None:
         "export": export,
         "predict": predict,
         "serve": serve,
+        "demo": demo,
         "diagnose": diagnose,
         "compare": compare,
         "tune": tune,
@@ -157,6 +158,19 @@ def serve(command: Command) -> None:
         port=flags["port"],
         max_body_bytes=flags["max_body_bytes"],
         max_batch=flags["max_batch"],
+    )
+
+
+def demo(command: Command) -> None:
+    """A page in the browser until it is stopped."""
+    flags = command.flags
+    _existing_model(flags["model"])
+    importlib.import_module("common.demo.server").serve_models(
+        models=[(command.app, command.package, flags["model"])],
+        host=flags["host"],
+        port=flags["port"],
+        max_upload_bytes=flags["max_upload_bytes"],
+        strict=True,
     )
 
 

@@ -11,6 +11,7 @@ import pytest
 from common.cli import parse
 from common.cli_options import VERBS
 from common.comparison.variants import variants_of
+from common.demo.cli import parse as parse_all
 from common.tuning.space import space_of
 
 REPOSITORY = Path(__file__).parents[1]
@@ -24,7 +25,7 @@ APPS = sorted(path.parent.name for path in (REPOSITORY / "apps").glob("*/__main_
 # They show a full training, which is made after the pages that show them; leave a name here no longer than that.
 _COMMAND = re.compile(
     r"""(?:[A-Z_]+=(?:"[^"]*"|\S+)\ )*(?:\S*/)?python3?\ -m\ (?P<package>apps|benchmarks)\.(?P<name>\w+)(?P<words>.*)
-    |python\ (?P<program>docs/\S+\.py) | make(?P<make>\ .*)""",
+    |python3?\ -m\ apps\ (?P<all>.*) | python\ (?P<program>docs/\S+\.py) | make(?P<make>\ .*)""",
     re.VERBOSE,
 )
 
@@ -63,6 +64,8 @@ def test_a_command_of_the_pages_is_one(page, command):
         assert (REPOSITORY / found["program"]).is_file()
     elif found["make"]:
         check_make(shlex.split(found["make"]))
+    elif found["all"]:
+        parse_all(shlex.split(found["all"]))
     elif found["package"] == "apps":
         check_application(found["name"], shlex.split(found["words"]))
     else:
@@ -95,7 +98,9 @@ def check_make(words: list[str]) -> None:
     assert set(given) <= variables
     (target,) = [word for word in words if "=" not in word]
     assert target in targets
-    if target in {verb.name for verb in VERBS}:
+    if target == "demo":  # of all applications
+        parse_all([target, *shlex.split(given.get("ARGS", ""))])
+    elif target in {verb.name for verb in VERBS}:
         own = [
             word for name in ("cells", "seeds") if (value := given.get(name.upper())) for word in (f"--{name}", value)
         ]

@@ -78,7 +78,7 @@ def predict(model_dir: str, arguments: Sequence[str], flags: Mapping[str, Any]) 
         else:
             notes.result(f"{name}{answer['caption']}")
     if flags["attention"] is not None:
-        _draw_attention(model, paths[0], *looked, flags["attention"])
+        write_attention(model, paths[0], *looked, flags["attention"])
         notes.files({"attention": flags["attention"]})
 
 
@@ -199,12 +199,26 @@ def _bytes_of(path: Path, most: int = -1) -> bytes:
         return stream.read(most)
 
 
-def _draw_attention(model: Any, path: Path, tokens: Sequence[str], attention: Any, target: str) -> None:
+def write_attention(model: Any, path: Path, tokens: Sequence[str], attention: Any, target: str) -> None:
+    """Writes the picture of where the model looked to say each word of a caption.
+
+    Args:
+        model: The loaded model.
+        path: The captioned picture.
+        tokens: As `answers` gives them.
+        attention: As well.
+        target: The file to write, a PNG.
+
+    Raises:
+        UserError: If the caption has no word.
+    """
     import numpy as np
 
     from apps.captioning.attention_picture import draw_attention
     from apps.captioning.thumbnails import thumbnail
     from common.figures import save_figure
 
+    if not tokens:
+        raise UserError("the caption is empty, so there is no picture of where the model looked")
     shown = thumbnail(_bytes_of(path), model.metadata["fit"])
     save_figure(draw_attention(shown, tokens, np.asarray(attention, np.float32), ""), target)

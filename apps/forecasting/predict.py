@@ -45,36 +45,19 @@ def predict(model_dir: str, arguments: Sequence[str], flags: Mapping[str, Any]) 
         UserError: the model or a table cannot be used, a series is shorter than the look-back, or the future is missing.
     """
     from apps.forecasting.forecast_files import forecast_csv_path, write_csv, write_picture
-    from apps.forecasting.forecasts import forecasts
-    from apps.forecasting.histories import read_future, read_history
-    from apps.forecasting.series import Columns, Keys
     from common.console import get_console
-    from common.errors import UserError
     from common.files import to_json
     from common.saved_model import load
 
     path = forecast_csv_path(flags["output"], (flags["input"], flags["future"]))
     model = load(model_dir, "forecasting")
     about = model.metadata
-    columns = Columns(**{name: tuple(names) for name, names in about["columns"].items()})
-    named, trained = Keys(flags["id"], flags["time"]), Keys(about["id"], about["time"])
-    history, notes = read_history(flags["input"], columns, about["frequency"], named, trained, flags["missing"])
-    future = None
-    if columns.known:
-        if flags["future"] is None:
-            raise UserError(
-                f"the model needs {', '.join(columns.known)} of the {about['horizon']} steps to come; "
-                "give a table of them with --future FILE"
-            )
-        future, more = read_future(flags["future"], history, about["horizon"], named)
-        notes += more
-    elif flags["future"] is not None:
-        raise UserError("the model knows no covariates of the time to come, so leave --future out")
+    columns = columns_of(model)
+    found, history, notes = forecasts_of(model, flags)
     console = get_console()
     for note in notes:
         console.warn(note)
 
-    found = forecasts(model, history, future)
     picture = path.with_suffix(".png")
     write_csv(found, columns.targets, about["quantiles"], path, history.keys)
     write_picture(found, history, columns.targets, about["quantiles"], picture)
@@ -91,3 +74,45 @@ def predict(model_dir: str, arguments: Sequence[str], flags: Mapping[str, Any]) 
         }
     )
     console.files({"forecast": path, "picture": picture})
+
+
+def columns_of(model: Any) -> Any:
+    """Returns the `apps.forecasting.series.Columns` that a loaded model was trained with."""
+    from apps.forecasting.series import Columns
+
+    return Columns(**{name: tuple(names) for name, names in model.metadata["columns"].items()})
+
+
+def forecasts_of(model: Any, flags: Mapping[str, Any]) -> tuple[list[Any], Any, tuple[str, ...]]:
+    """Forecasts past the end of each series of a table.
+
+    Args:
+        model: The loaded `common.saved_model.SavedModel`.
+        flags: `input`, `future`, `time`, `id` and `missing` as in `FLAGS`.
+
+    Returns:
+        A `Forecast` of each series, the `SeriesSet` they start from, and sentences for the person.
+
+    Raises:
+        UserError: A table cannot be used, a series is shorter than the look-back, or the future is missing.
+    """
+    from apps.forecasting.forecasts import forecasts
+    from apps.forecasting.histories import read_future, read_history
+    from apps.forecasting.series import Keys
+    from common.errors import UserError
+
+    about, columns = model.metadata, columns_of(model)
+    named, trained = Keys(flags["id"], flags["time"]), Keys(about["id"], about["time"])
+    history, notes = read_history(flags["input"], columns, about["frequency"], named, trained, flags["missing"])
+    future = None
+    if columns.known:
+        if flags["future"] is None:
+            raise UserError(
+                f"the model needs {', '.join(columns.known)} of the {about['horizon']} steps to come; "
+                "give a table of them with --future FILE"
+            )
+        future, more = read_future(flags["future"], history, about["horizon"], named)
+        notes += more
+    elif flags["future"] is not None:
+        raise UserError("the model knows no covariates of the time to come, so leave --future out")
+    return forecasts(model, history, future), history, notes

@@ -74,7 +74,7 @@ def predict(model_dir: str, arguments: Sequence[str], flags: Mapping[str, Any]) 
         else:
             notes.result(answer["translation"])
     if flags["attention"] is not None:
-        _draw_attention(model, texts[0], flags["attention"])
+        write_attention(model, texts[0], flags["attention"])
         notes.files({"attention": flags["attention"]})
 
 
@@ -126,12 +126,21 @@ def answers(
             yield answer
 
 
-def _draw_attention(model: Any, text: str, path: str) -> None:
+def write_attention(model: Any, text: str, path: str) -> None:
+    """Writes the picture of where the model looked to say each token of its translation of one sentence.
+
+    Raises:
+        UserError: If there is no token on one of both sides.
+    """
     from apps.translation.attention_map import draw_attention
     from common.figures import save_figure
     from common.plain_values import plain
 
     found = model.call("attention", [text])
     source, target = ([token for token in plain(found[f"{side}_tokens"][0]) if token] for side in ("source", "target"))
+    if not source or not target:
+        raise UserError(
+            f"the {'translation' if source else 'sentence'} is empty, so there is no picture of where the model looked"
+        )
     figure = draw_attention(source, target, found["attention"][0][: len(target), : len(source)], "")
     save_figure(figure, path)

@@ -1,14 +1,8 @@
 """The verb `serve`: loads a model, warms it up, answers until it is told to stop."""
 
-import errno
 import json
 import os
 import shlex
-import signal
-import socket
-import types
-
-import uvicorn
 
 from common.console import Console, get_console
 from common.errors import UserError
@@ -21,11 +15,10 @@ from common.saved_model import (
     read_metadata,
     resolve_model,
 )
+from common.server.listening import bind, listen, run_until_signalled, url_of
 from common.server.rest import MAX_BATCH, MAX_BODY_BYTES, make_app
 from common.server.tensors import ROW, RequestError, read_inputs
 
-_GRACE_SECONDS = 30
-_BACKLOG = 128
 _LONGEST_BODY = 200  # characters of a request that a person still reads
 
 
@@ -55,13 +48,13 @@ def serve(
     console = console or get_console()
     version = resolve_model(model)
     name = read_metadata(version, app).get("app") or app or version.resolve().parent.name
-    with _bind(host, port) as listener:
+    with bind(host, port) as listener:
         loaded = load(version, app)
         warm_up(loaded)
         # Only now, so that nobody connects to a server that cannot answer yet.
-        _listen(listener, host, port)
+        listen(listener, host, port)
         _announce(console, loaded, name, host, listener.getsockname()[1])
-        _run_until_signalled(make_app(loaded, name, max_body_bytes, max_batch), listener)
+        run_until_signalled(make_app(loaded, name, max_body_bytes, max_batch), listener)
     console.line("Stopped.")
 
 
@@ -91,72 +84,8 @@ def _takes_texts(signature: Signature) -> bool:
     return [info.dtype for info in signature.inputs.values()] == [7]  # DT_STRING
 
 
-class _Server(uvicorn.Server):
-    """Has handlers for the signals that uvicorn raises again after it has stopped.
-
-    Without them the signal would kill the process then, and its exit code would be that of a crash.
-    """
-
-    def stop(self, signal_number: int, frame: types.FrameType | None) -> None:
-        """Handles a signal before uvicorn takes over, and once more after it has stopped."""
-        self.should_exit = True
-
-
-def _run_until_signalled(application: object, listener: socket.socket) -> None:
-    config = uvicorn.Config(
-        application,
-        log_level="warning",
-        access_log=False,
-        timeout_graceful_shutdown=_GRACE_SECONDS,
-        server_header=False,
-    )
-    server = _Server(config)
-    previous = {number: signal.signal(number, server.stop) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        server.run(sockets=[listener])
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
-
-
-def _bind(host: str, port: int) -> socket.socket:
-    if not 0 <= port <= 65535:  # the system takes the remainder and listens somewhere else
-        raise UserError(f"cannot listen on port {port}; expected 1 to 65535, or 0 for any free one")
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(
-            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
-    except (socket.gaierror, UnicodeError) as error:
-        raise UserError(f"cannot listen on {host!r}, port {port}: {error}; give an address of this machine") from error
-    listener = socket.socket(family, kind, protocol)
-    try:
-        # A server that was just stopped leaves its port waiting for a minute.
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(address)
-    except OSError as error:
-        listener.close()
-        raise UserError(_address_sentence(error, host, port)) from error
-    return listener
-
-
-def _listen(listener: socket.socket, host: str, port: int) -> None:
-    try:
-        listener.listen(_BACKLOG)
-    except OSError as error:  # with SO_REUSEADDR the second of two servers started at once learns it here
-        raise UserError(_address_sentence(error, host, port)) from error
-
-
-def _address_sentence(error: OSError, host: str, port: int) -> str:
-    if error.errno == errno.EADDRINUSE:
-        return f"port {port} of {host} is in use; choose another with --port (0 = any free one)"
-    if error.errno == errno.EACCES:
-        return f"port {port} needs rights this user does not have; choose one above 1023 with --port"
-    return f"cannot listen on {host!r}, port {port}: {error.strerror or error}"
-
-
 def _announce(console: Console, model: SavedModel, name: str, host: str, port: int) -> None:
-    reachable = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
-    url = f"http://{f'[{reachable}]' if ':' in reachable else reachable}:{port}"
+    url = url_of(host, port)
     endpoint = f"{url}/v1/models/{name}"
     console.line(f"Serving {name}, version {model.version}, on {url} (Ctrl-C stops)")
     body = _example_body(model)

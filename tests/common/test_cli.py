@@ -15,6 +15,7 @@ from common.cli import main, parse
 from common.cli_options import VERBS, verb_of
 from common.config_options import options_of
 from common.errors import UserError
+from common.spelling import listed
 
 ROOT = Path(__file__).parents[2]
 VERB_NAMES = [verb.name for verb in VERBS]
@@ -55,7 +56,7 @@ def test_help_and_mistakes_do_without_tensorflow(tmp_path):
             ["train", "--config", "missing.yaml"], ["train", "--epochs", "3"],
             ["train", "--resume", "missing"],
             ["evaluate", "--run", "missing"], ["export"], ["predict", "--model", "missing", "text"],
-            ["serve", "--model", "missing", "--port", "1"], ["diagnose", "--run", "missing"],
+            ["serve", "--model", "missing", "--port", "1"], ["demo", "--model", "missing"], ["diagnose", "--run", "missing"],
         ]
         helps = [["--help"], *([verb, "--help"] for verb in %r), ["config", "--preset", "tiny"]]
         for words in mistakes + helps:
@@ -184,18 +185,15 @@ def test_negative_numbers_are_values(command, number):
     [
         (
             "",
-            "a verb is missing: train, evaluate, export, predict, serve, diagnose, compare, tune or config; "
-            "python -m apps.fake --help shows everything",
+            f"a verb is missing: {listed(VERB_NAMES)}; python -m apps.fake --help shows everything",
         ),
         (
             "tarin",
-            "there is no verb tarin, only train, evaluate, export, predict, serve, diagnose, compare, tune and config; "
-            "did you mean train?",
+            f"there is no verb tarin, only {listed(VERB_NAMES, 'and')}; did you mean train?",
         ),
         (
             "--json train",
-            "the verb comes first, before --json: train, evaluate, export, predict, serve, diagnose, "
-            "compare, tune or config; python -m apps.fake --help shows everything",
+            f"the verb comes first, before --json: {listed(VERB_NAMES)}; python -m apps.fake --help shows everything",
         ),
         ("train --epochs 3", "train has no option --epochs; did you mean --train.epochs?"),
         ("train --epochs=3", "train has no option --epochs; did you mean --train.epochs?"),

@@ -15,7 +15,7 @@ import pytest
 
 from common.errors import UserError
 from common.saved_model import Signature
-from common.server import app
+from common.server import app, listening
 
 # The model answers slowly on request, so that one request is under way when the signal comes.
 _CODE = """
@@ -87,7 +87,7 @@ def test_an_address_that_cannot_be_is_one_sentence(tiny_model_dir, host, port, m
 
 def test_only_this_machine_can_connect_by_default():
     """Else a model on a laptop answers the whole café."""
-    with app._bind("127.0.0.1", 0) as listener:
+    with listening.bind("127.0.0.1", 0) as listener:
         assert listener.getsockname()[0] == "127.0.0.1"
     assert app.serve.__defaults__[0] == "127.0.0.1"
 
