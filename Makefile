@@ -12,7 +12,7 @@ LAYER_TESTS := $(wildcard tests/conformance/test_cell*.py) tests/common/layers
 VERBS := train evaluate export predict serve diagnose
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-gpu $(VERBS) test test-slow test-jax lint format clean distclean
+.PHONY: help setup setup-gpu $(VERBS) notebooks test test-slow test-jax lint format clean distclean
 
 help: ## list the targets
 	@echo 'make TARGET [APP=name of a folder in apps/] [ARGS="more arguments"] [PYTHON=python for .venv]'
@@ -35,6 +35,9 @@ diagnose: $(STAMP) ## draw the norm of the gradient through time
 
 $(VERBS):
 	@$(RUN) -m apps.$(APP) $@ $(ARGS)
+
+notebooks: $(STAMP) ## execute the notebooks, into build/notebooks/: ARGS="sentiment"
+	$(RUN) notebooks/execute.py $(ARGS)
 
 test: $(STAMP) ## run the tests (no network, no GPU)
 	$(RUN) -m pytest --numprocesses 2 --dist loadfile $(ARGS)
