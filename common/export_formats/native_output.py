@@ -9,19 +9,16 @@ from collections.abc import Iterator
 
 from common.errors import UserError
 
-_LOGGERS = ("absl", "tensorflow", "tf2onnx")
-
 
 @contextlib.contextmanager
 def without_native_output() -> Iterator[None]:
-    """Holds back what is written to standard error while the block runs; after a bug all of it is shown."""
+    """Holds back log messages and what is written to standard error while the block runs; after a bug the latter is shown."""
     sys.stderr.flush()
-    levels = {name: logging.getLogger(name).level for name in _LOGGERS}
+    disabled = logging.root.manager.disable
     kept = os.dup(2)
     with tempfile.TemporaryFile() as held:
         os.dup2(held.fileno(), 2)
-        for name in levels:
-            logging.getLogger(name).setLevel(logging.CRITICAL)
+        logging.disable(logging.CRITICAL)
         show = False
         try:
             yield
@@ -31,8 +28,7 @@ def without_native_output() -> Iterator[None]:
             show = True
             raise
         finally:
-            for name, level in levels.items():
-                logging.getLogger(name).setLevel(level)
+            logging.disable(disabled)
             sys.stderr.flush()
             os.dup2(kept, 2)
             os.close(kept)
