@@ -21,7 +21,7 @@ LAYER_TESTS := $(wildcard tests/conformance/test_cell*.py) tests/common/layers
 VERBS := train evaluate export predict serve diagnose tune
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-gpu setup-browser $(VERBS) demo compare docs docs-links test test-slow test-jax lint format new-app eject clean distclean
+.PHONY: help setup setup-gpu setup-browser $(VERBS) notebooks demo compare docs docs-links test test-slow test-jax lint format new-app eject clean distclean
 
 help: ## list the targets
 	@echo 'make TARGET [APP=name of a folder in apps/] [ARGS="more arguments"] [PYTHON=python for .venv]'
@@ -60,6 +60,9 @@ compare: $(STAMP) ## train several and compare: CELLS=lstm,gru [SEEDS=3], or ARG
 
 demo: $(STAMP) ## show all exported models on a page in the browser, http://127.0.0.1:7860
 	@$(RUN) -m apps demo $(ARGS)
+
+notebooks: $(STAMP) ## execute the notebooks, into build/notebooks/: ARGS="sentiment"
+	$(RUN) notebooks/execute.py $(ARGS)
 
 test: $(STAMP) ## run the tests (no network, no GPU)
 	$(RUN) -m pytest --numprocesses 2 --dist loadfile $(ARGS)

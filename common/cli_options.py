@@ -146,7 +146,30 @@ VERBS = (
             _JSON,
         ),
     ),
-    Verb("export", "write a trained run as a SavedModel and verify it", (_RUN, _SAVED_MODELS, _JSON)),
+    Verb(
+        "export",
+        "write a trained run as a SavedModel, or as a file of another format, and verify it",
+        (
+            _RUN,
+            Flag(
+                "format",
+                "saved_model, or litert or onnx: what of the model is numbers alone, see docs/export_formats.md",
+                "FORMAT",
+                "saved_model",
+                choices=("saved_model", "litert", "onnx"),
+            ),
+            Flag(
+                "quantize",
+                "of litert: float16 = weights in half the size; dynamic = kernels in 8 bits",
+                "HOW",
+                "none",
+                choices=("none", "float16", "dynamic"),
+            ),
+            _SAVED_MODELS,
+            Flag("exports", "the folder of all files of other formats", "DIR", "exports"),
+            _JSON,
+        ),
+    ),
     Verb(
         "predict",
         "answer for new inputs; needs the exported model only",

@@ -18,7 +18,7 @@ from common.command import Command
 from common.config import config_yaml
 from common.console import Console, get_console, use_console
 from common.errors import UserError
-from common.files import atomic_directory, write_json
+from common.files import atomic_directory, require_writable_directory, write_json
 from common.native_log import hold_back_native_log
 from common.run_to_train import forget_if_empty, raised_epochs, refuse_settings, require_export_place, run_to_train
 from common.runs import Run, create_picture_folder, open_run, pictures_in, resume_command
@@ -127,9 +127,14 @@ def evaluate(command: Command) -> None:
 
 
 def export(command: Command) -> None:
-    """A trained run as the next version of its SavedModel, verified."""
-    console = get_console()
+    """A trained run as the next version of its SavedModel, or of a file of another format, verified."""
+    console, file_format = get_console(), command.flags["format"]
+    file_export = importlib.import_module("common.export_formats.file_export")
+    file_export.require_format(file_format, command.flags["quantize"])
     the_run = open_run(command.flags["run"], command.app)
+    if file_format != "saved_model":
+        _export_file(command, the_run, file_export)
+        return
     require_export_place(command)
     console.heading(f"{command.app}: export {the_run.path}")
     preprocessor, model = _load_trained(command, the_run)
@@ -137,6 +142,27 @@ def export(command: Command) -> None:
     console.files({"saved model": version}, commands_with_model(command, version.parent, the_run))
     if command.flags["json"]:
         console.json({"app": command.app, "run": the_run.path, "saved_model": version})
+
+
+def _export_file(command: Command, the_run: Run, file_export: ModuleType) -> None:
+    console, flags = get_console(), command.flags
+    require_writable_directory(Path(flags["exports"], command.app))
+    console.heading(f"{command.app}: export {the_run.path} as {flags['format']}")
+    preprocessor, model = _load_trained(command, the_run)
+    core = file_export.core_of(command.package, model, preprocessor, flags["format"])
+    notes = {"run": the_run.path, "metrics": _read_json(the_run.metrics_path()).get("metrics")}
+    folder, about = file_export.export_file(
+        command.app,
+        core,
+        flags["format"],
+        flags["exports"],
+        quantize=flags["quantize"],
+        notes=notes,
+    )
+    console.table(file_export.summary(about))
+    console.files({"file": folder / about["file"], "about it": folder / file_export.ABOUT_FILE})
+    if flags["json"]:
+        console.json({"app": command.app, "run": the_run.path, "folder": folder, **about})
 
 
 def predict(command: Command) -> None:

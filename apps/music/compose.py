@@ -37,7 +37,7 @@ class Composer:
             positions: int32 `[batch, time]`, steps since the bar line.
             remaining: int32 `[batch, time]`, steps to the end of the piece; 0 where it is not told.
             lengths: int32 `[batch]`, steps of time of each piece.
-            seeds: int32 `[batch]`; a row depends on its own alone.
+            seeds: int32 `[batch]`; a row depends on its own alone. Or random numbers float32 `[batch, time·slots]`, see `sample`.
             temperature: float32 `[batch]`, 0 for the likeliest symbol at each place.
             top_p: float32 `[batch]`.
 
@@ -66,7 +66,7 @@ class Composer:
         found = sample(
             step_of_piece,
             state,
-            ops.zeros_like(seeds) + FREE,
+            ops.zeros_like(lengths) + FREE,
             seeds,
             end_id=self._end_id,
             max_length=time * slots,

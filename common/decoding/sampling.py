@@ -2,6 +2,7 @@
 
 import math
 
+import keras
 from keras import ops
 
 from common.decoding.greedy import Decoded, decode, greedy
@@ -40,7 +41,8 @@ def sample(
 
     Args:
         step, state, first_ids, end_id, max_length, min_length, pad_id, forbidden, forced: those of `greedy`.
-        seeds: int32 or uint32 `[batch]`; rows with equal seeds and equal logits draw the same.
+        seeds: int32 or uint32 `[batch]`; rows with equal seeds and equal logits draw the same. Or the random numbers themselves,
+            float32 `[batch, max_length]` from 0 to below 1, where they are made elsewhere.
         temperature: float or float `[batch]`, at least 0, what the logits are divided by; 0 is greedy search.
         top_k: int or int32 `[batch]`, only so many of the most likely tokens; 0 for all.
         top_p: float or float `[batch]`, above 0 and at most 1: only the smallest set of the most likely tokens that holds
@@ -64,18 +66,27 @@ def sample(
     constraints = {"end_id": end_id, "min_length": min_length, "forbidden": forbidden, "forced": forced}
     if _is_number(temperature) and temperature == 0:
         return greedy(step, state, first_ids, max_length=max_length, pad_id=pad_id, **constraints)
-    seeds = ops.cast(seeds, "uint32")
-    if len(seeds.shape) != 1:
-        raise ValueError(f"sample: seeds must be of shape [batch], got {tuple(seeds.shape)}")
+    seeds = ops.convert_to_tensor(seeds)
+    given = "float" in keras.backend.standardize_dtype(seeds.dtype)
+    if len(seeds.shape) != (2 if given else 1):
+        raise ValueError(
+            "sample: seeds must be of shape [batch], or floats of shape [batch, max_length], "
+            f"got {keras.backend.standardize_dtype(seeds.dtype)} {tuple(seeds.shape)}"
+        )
 
     check_lengths("sample", end_id, max_length, min_length)
     # Of all steps at once, outside of the loop: a hash is a hundred small operations.
-    random = uniform(seeds[:, None], ops.arange(max_length, dtype="int32"))  # [batch, max_length]
+    random = seeds if given else random_numbers(seeds, max_length)  # [batch, max_length]
 
     def draw(logits, position):
         return _draw(logits, ops.take(random, position, axis=1)[:, None], temperature, top_k, top_p, min_p)
 
     return decode("sample", draw, step, state, first_ids, max_length=max_length, pad_id=pad_id, **constraints)
+
+
+def random_numbers(seeds, max_length):
+    """What `sample` draws with: int32 or uint32 `[batch]` to float32 `[batch, max_length]`."""
+    return uniform(ops.cast(seeds, "uint32")[:, None], ops.arange(max_length, dtype="int32"))
 
 
 def _draw(logits, random, temperature, top_k, top_p, min_p):

@@ -51,7 +51,9 @@ class SequencePooling(keras.layers.Layer):
         return getattr(self, f"_{self.mode}")(sequence, mask)
 
     def _max(self, sequence, mask):
-        highest = ops.max(ops.where(mask, sequence, float("-inf")), axis=1)
+        # Finite, because some runtimes of ONNX choose between two values by multiplying both.
+        lowest = -65504.0 if keras.backend.standardize_dtype(sequence.dtype) == "float16" else -3e38
+        highest = ops.max(ops.where(mask, sequence, lowest), axis=1)
         return ops.where(ops.any(mask, axis=1), highest, 0.0)
 
     def _mean(self, sequence, mask):

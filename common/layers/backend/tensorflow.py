@@ -1,7 +1,27 @@
 """The TensorFlow side of `common.layers.backend`."""
 
+import contextlib
+import contextvars
+from collections.abc import Iterator
+
 import keras
 import tensorflow as tf
+
+_WRITES_IN_ORDER = contextvars.ContextVar("writes_in_order", default=False)
+
+
+@contextlib.contextmanager
+def writes_in_order() -> Iterator[None]:
+    """While the block runs, graphs are traced in which every loop writes its outputs from the first to the last.
+
+    The same answers by one more copy. For converters that take the outputs of a loop in the order in which they were written,
+    whatever their places: tf2onnx does, and hands on those of a reversed loop reversed.
+    """
+    token = _WRITES_IN_ORDER.set(True)
+    try:
+        yield
+    finally:
+        _WRITES_IN_ORDER.reset(token)
 
 
 def scan(body, carry, xs, length, outputs_like, reverse=False):
@@ -20,6 +40,7 @@ def scan(body, carry, xs, length, outputs_like, reverse=False):
     Returns:
         The last carry, and the outputs stacked to `[length, ...]`.
     """
+    flipped = reverse and _WRITES_IN_ORDER.get()
     flat_carry = keras.tree.flatten(carry)
     arrays = tuple(tf.TensorArray(y.dtype, length, element_shape=y.shape) for y in keras.tree.flatten(outputs_like))
 
@@ -28,13 +49,16 @@ def scan(body, carry, xs, length, outputs_like, reverse=False):
         x = keras.tree.map_structure(lambda each: each[step], xs)
         after, y = body(keras.tree.pack_sequence_as(carry, flat), x)
         keras.tree.assert_same_structure(after, carry)
-        written = tuple(array.write(step, value) for array, value in zip(arrays, keras.tree.flatten(y)))
+        place = count if flipped else step
+        written = tuple(array.write(place, value) for array, value in zip(arrays, keras.tree.flatten(y)))
         return count + 1, tuple(keras.tree.flatten(after)), written
 
     _, flat_carry, arrays = tf.while_loop(
         lambda count, *_: count < length, one_step, (0, tuple(flat_carry), arrays), maximum_iterations=length
     )
     stacked = [array.stack() for array in arrays]
+    if flipped:
+        stacked = [tf.reverse(values, [0]) for values in stacked]
     return keras.tree.pack_sequence_as(carry, flat_carry), keras.tree.pack_sequence_as(outputs_like, stacked)
 
 
