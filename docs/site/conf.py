@@ -9,6 +9,9 @@ import re
 import sys
 from pathlib import Path
 
+from pygments.lexers.special import TextLexer
+from sphinx.highlighting import lexers
+
 sys.path.insert(0, str(Path(__file__).parent))
 
 project = "Unroll"
@@ -22,6 +25,8 @@ templates_path = ["templates"]
 
 myst_heading_anchors = 4  # as GitHub makes them
 highlight_language = "none"  # a block without a language is a command or what was answered
+# Forms of files that Pygments has no colours for.
+lexers.update({name: TextLexer() for name in ("csv", "tsv", "abc")})
 smartquotes = False  # `--preset` keeps its two hyphens
 
 html_theme = "furo"
