@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from apps.captioning.config import WIDEST_BEAM
-from common.cli_options import Flag, number, whole_number
+from common.beam_requests import beam_flags
+from common.cli_options import Flag
 from common.errors import UserError
 
 BATCH = 32  # pictures at once
@@ -23,19 +24,7 @@ FLAGS = (
         "a file with the path of a picture on each line, or CSV, TSV or JSONL with the column image; - = standard input",
         "FILE",
     ),
-    Flag("n-best", "show the best so many captions", "INT", 1, convert=whole_number(1, WIDEST_BEAM)),
-    Flag(
-        "beam",
-        "candidates kept at each step, 1 = greedy; none = as in the settings of the training, at least n-best",
-        "INT",
-        convert=whole_number(1, WIDEST_BEAM),
-    ),
-    Flag(
-        "length_penalty",
-        "0 favours short captions, 1 is about the mean over the tokens; none = as in the settings of the training",
-        "FLOAT",
-        convert=number(0, 10),
-    ),
+    *beam_flags("beam", WIDEST_BEAM, "captions"),
     Flag("attention", "of one picture, the picture to write of where the model looked to say each word", "FILE.png"),
 )
 ARGUMENTS = "PICTURE"
@@ -143,25 +132,19 @@ def answers(
     """
     import numpy as np
 
+    from common.beam_requests import beam_inputs
     from common.plain_values import plain
 
-    as_exported = n_best == 1 and beam_width is None and length_penalty is None
-    width = max(n_best, model.metadata["beam_width"] if beam_width is None else beam_width)
-    penalty = model.metadata["length_penalty"] if length_penalty is None else length_penalty
     for start in range(0, len(paths), BATCH):
         batch = paths[start : start + BATCH]
         inputs = {"image": np.array([_bytes_of(path) for path in batch], dtype=object)}
-        if not as_exported:
-            inputs |= {
-                "beam_width": np.full(len(batch), width, np.int32),
-                "length_penalty": np.full(len(batch), penalty, np.float32),
-            }
+        wishes = beam_inputs(len(batch), model.metadata, n_best, beam_width, length_penalty)
         try:
-            found = model.run("serving_default" if as_exported else "beam", inputs)
+            found = model.run("beam" if wishes else "serving_default", inputs | wishes)
         except UserError:
             _say_what_is_wrong(batch)
             raise
-        if not as_exported:
+        if wishes:
             found |= {"caption": found["captions"][:, 0], "score": found["scores"][:, 0]}
         for row, path in enumerate(batch):
             tokens = [token for token in plain(found["tokens"][row]) if token]

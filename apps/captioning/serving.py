@@ -7,14 +7,11 @@ import tensorflow as tf
 
 from apps.captioning.captioner import Captioner
 from apps.captioning.config import WIDEST_BEAM
+from common.beam_requests import beam_specs, widest_asked
 from common.data.token_vocabulary import END_ID, PAD_ID
 
 IMAGES = (tf.TensorSpec([None], tf.string, name="image"),)
-BEAM = (
-    *IMAGES,
-    tf.TensorSpec([None], tf.int32, name="beam_width"),
-    tf.TensorSpec([None], tf.float32, name="length_penalty"),
-)
+BEAM = (*IMAGES, *beam_specs())
 
 
 def endpoints(model, preprocessor):
@@ -75,25 +72,7 @@ def endpoints(model, preprocessor):
         return answer(image, features, found.ids, found.log_probabilities)
 
     def beam(image, beam_width, length_penalty):
-        checks = [
-            tf.debugging.Assert(
-                tf.reduce_all((beam_width >= 1) & (beam_width <= WIDEST_BEAM)),
-                [f"beam_width must be 1 to {WIDEST_BEAM}, for each image"],
-            ),
-            tf.debugging.Assert(
-                tf.reduce_all((length_penalty >= 0) & (length_penalty <= 10)),
-                ["length_penalty must be 0 to 10, for each image"],
-            ),
-            *(
-                tf.debugging.Assert(
-                    tf.equal(tf.size(each), tf.size(image)),
-                    ["beam_width and length_penalty need a value for each image"],
-                )
-                for each in (beam_width, length_penalty)
-            ),
-        ]
-        with tf.control_dependencies(checks):
-            width = tf.reduce_max(tf.concat([beam_width, [1]], axis=0))
+        width = widest_asked(beam_width, length_penalty, image, WIDEST_BEAM, "image")
         features, there = features_of(image), tf.strings.length(image) > 0
         found = captioner.beam_search(features, width, length_penalty, beam_width)
         own = there[:, None] & (tf.range(width)[None, :] < beam_width[:, None])

@@ -8,7 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from apps.translation.config import WIDEST_BEAM
-from common.cli_options import Flag, number, whole_number
+from common.beam_requests import beam_flags
+from common.cli_options import Flag
 from common.errors import UserError
 
 BATCH = 64  # sentences at once
@@ -16,19 +17,7 @@ BATCH = 64  # sentences at once
 FLAGS = (
     Flag("input", "a file of sentences, one a line, or CSV, TSV or JSONL; - = standard input, as without TEXT", "FILE"),
     Flag("column", "of a CSV, TSV or JSONL file, the column that holds the sentence", "NAME"),
-    Flag("n-best", "show the best so many translations", "INT", 1, convert=whole_number(1, WIDEST_BEAM)),
-    Flag(
-        "beam_width",
-        "candidates kept at each step, 1 = greedy; none = as in the settings of the training, at least n-best",
-        "INT",
-        convert=whole_number(1, WIDEST_BEAM),
-    ),
-    Flag(
-        "length_penalty",
-        "0 favours short translations, 1 is about the mean over the tokens; none = as in the settings of the training",
-        "FLOAT",
-        convert=number(0, 10),
-    ),
+    *beam_flags("beam_width", WIDEST_BEAM, "translations"),
     Flag("attention", "of one sentence, the picture to write of where the model looked to say each token", "FILE.png"),
 )
 ARGUMENTS = "TEXT"
@@ -98,25 +87,15 @@ def answers(
         `{"text", "translation", "score", "truncated"}`, and with `n_best` above 1 `"translations"`, the best ones, best first,
         as `{"translation", "score"}`.
     """
-    import numpy as np
-
+    from common.beam_requests import beam_inputs
     from common.plain_values import plain
     from common.saved_model import as_strings
 
-    as_exported = n_best == 1 and beam_width is None and length_penalty is None
-    width = max(n_best, model.metadata["beam_width"] if beam_width is None else beam_width)
-    penalty = model.metadata["length_penalty"] if length_penalty is None else length_penalty
     for start in range(0, len(texts), BATCH):
         batch = list(texts[start : start + BATCH])
-        if as_exported:
-            found = model.call("serving_default", batch)
-        else:
-            inputs = {
-                "text": as_strings(batch),
-                "beam_width": np.full(len(batch), width, np.int32),
-                "length_penalty": np.full(len(batch), penalty, np.float32),
-            }
-            found = model.run("beam", inputs)
+        wishes = beam_inputs(len(batch), model.metadata, n_best, beam_width, length_penalty)
+        found = model.run("beam" if wishes else "serving_default", {"text": as_strings(batch), **wishes})
+        if wishes:
             found |= {"translation": found["translations"][:, 0], "score": found["scores"][:, 0]}
         for row, text in enumerate(batch):
             answer = {"text": text, **{name: plain(found[name][row]) for name in ("translation", "score", "truncated")}}

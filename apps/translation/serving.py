@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from apps.translation.config import WIDEST_BEAM
 from apps.translation.translate import Translator
+from common.beam_requests import beam_specs, widest_asked
 from common.data.token_vocabulary import PAD_ID
 from common.text_questions import text_questions
 
@@ -19,11 +20,7 @@ EXAMPLES = (
     "one, two and three. " * 40,
 )
 TEXTS = (tf.TensorSpec([None], tf.string, name="text"),)
-BEAM = (
-    *TEXTS,
-    tf.TensorSpec([None], tf.int32, name="beam_width"),
-    tf.TensorSpec([None], tf.float32, name="length_penalty"),
-)
+BEAM = (*TEXTS, *beam_specs())
 
 
 def endpoints(model, preprocessor):
@@ -63,24 +60,7 @@ def endpoints(model, preprocessor):
         }
 
     def beam(text, beam_width, length_penalty):
-        checks = [
-            tf.debugging.Assert(
-                tf.reduce_all((beam_width >= 1) & (beam_width <= WIDEST_BEAM)),
-                [f"beam_width must be 1 to {WIDEST_BEAM}, for each text"],
-            ),
-            tf.debugging.Assert(
-                tf.reduce_all((length_penalty >= 0) & (length_penalty <= 10)),
-                ["length_penalty must be 0 to 10, for each text"],
-            ),
-            *(
-                tf.debugging.Assert(
-                    tf.equal(tf.size(each), tf.size(text)), ["beam_width and length_penalty need a value for each text"]
-                )
-                for each in (beam_width, length_penalty)
-            ),
-        ]
-        with tf.control_dependencies(checks):
-            width = tf.reduce_max(tf.concat([beam_width, [1]], axis=0))
+        width = widest_asked(beam_width, length_penalty, text, WIDEST_BEAM, "text")
         found = translator.beam_search(preprocessor(text)["source_ids"], width, length_penalty, beam_width)
         own = tf.range(width)[None, :] < beam_width[:, None]
         ids = tf.reshape(found.ids, [-1, tf.shape(found.ids)[2]])
