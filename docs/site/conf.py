@@ -35,6 +35,7 @@ html_css_files = ["wide.css"]
 html_use_index = False
 html_copy_source = False
 html_show_sourcelink = False
+html_show_copyright = False
 # Nothing of the site is loaded from another host: no font, no script, no stylesheet.
 
 linkcheck_timeout = 20  # seconds
