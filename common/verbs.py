@@ -67,7 +67,8 @@ def train(command: Command) -> None:
     except KeyboardInterrupt as stop:
         raise KeyboardInterrupt(str(stop) or f"continue with: {resume_command(the_run)}") from None
     if command.flags["json"]:
-        console.json(_read_json(the_run.metrics_path()))
+        measured = command.flags["until"] != "train"
+        console.json(_read_json(the_run.metrics_path()) if measured else {"app": command.app, "run": the_run.path})
 
 
 def _train(command: Command, settings: Any, the_run: Run, resume: bool) -> None:

@@ -97,11 +97,12 @@ def _train_all(planned: list[Planned], record: Record, quality: Quality) -> None
         if training.done:
             console.line(f"{title}: finished before, {_quality_words(each, quality)}")
             continue
-        console.line(
-            f"{title}: {'goes on' if training.begun else 'begins'}; its output is in {training.run.path / LOG}"
-        )
-        trained = carry_out(training)
+        begun = training.begun
+        console.line(f"{title}: {'goes on' if begun else 'begins'}; its output is in {training.run.path / LOG}")
         known = record.trainings.get(training.name, {})
+        # Of a process that was interrupted nothing is known, so nothing is said of the sum.
+        untold = begun and known.get("cpu_seconds") is None
+        trained = carry_out(training)
         record.note(
             training.name,
             variant=each.variant,
@@ -110,7 +111,7 @@ def _train_all(planned: list[Planned], record: Record, quality: Quality) -> None
             failure=trained.failure,
             process_seconds=round(trained.seconds + known.get("process_seconds", 0.0), 3),
             peak_bytes=_known(max, trained.train.peak_bytes, known.get("peak_bytes")),
-            cpu_seconds=_known(sum, trained.train.cpu_seconds, known.get("cpu_seconds")),
+            cpu_seconds=None if untold else _known(sum, trained.train.cpu_seconds, known.get("cpu_seconds")),
         )
         took = show_seconds(trained.seconds)
         if trained.failure:

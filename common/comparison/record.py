@@ -52,8 +52,9 @@ def open_record(folder: Path, app: str, asked: Variants) -> Record:
     """
     variants = {variant.name: variant.config.model_dump(mode="json") for variant in asked.variants}
     new = {"app": app, "varied": list(asked.varied), "fixed": asked.fixed, "variants": variants, "trainings": {}}
-    if (folder / "run.json").exists():
-        raise UserError(f"{folder} is the run of a training; give the comparison another --name")
+    for name, what in (("run.json", "the run of a training"), ("tuning.json", "a search")):
+        if (folder / name).exists():
+            raise UserError(f"{folder} is {what}; give the comparison another --name")
     if not (folder / FILE).exists():
         return Record(folder, new)
     before = _read(folder / FILE)

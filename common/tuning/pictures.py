@@ -83,6 +83,10 @@ def _draw_values(axes: Axes, path: str, complete: Sequence[Trial], values: Any, 
         places = [trial.params[path] for trial in complete]
         if values.log:
             axes.set_xscale("log")
+            ticks = [values.low * (values.high / values.low) ** (part / 3) for part in range(4)]
+            whole = all(float(place).is_integer() for place in places)
+            axes.set_xticks(ticks, [f"{tick:.0f}" if whole else f"{tick:.2g}" for tick in ticks])
+            axes.minorticks_off()
         axes.set_xlim(_padded(values.low, values.high, values.log))
     qualities = [trial.quality for trial in complete]
     axes.scatter(

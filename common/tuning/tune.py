@@ -91,7 +91,7 @@ def _try_all(search: Search) -> None:
             return
         trial, suggestion = _next(search)
         title = f"  trial {trial.number + 1}/{flags['trials']}"
-        console.line(f"{title}: {', '.join(f'{path} {show(value)}' for path, value in trial.params.items())}")
+        console.line(f"{title}: {', '.join(f'{path} {_short(value)}' for path, value in trial.params.items())}")
         trial = _carried_out(search, trial, suggestion)
         record.put(trial)
         _write_tables(search)
@@ -211,7 +211,7 @@ def _show(search: Search) -> None:
     console.heading(f"The best of {len(record.finished)} trials")
     rows = [["trial", quality.metric, *search.space]]
     for trial in complete[:_SHOWN]:
-        values = [show(trial.params[path]) for path in search.space]
+        values = [_short(trial.params[path]) for path in search.space]
         rows.append([str(trial.number), show_value(trial.quality), *values])
     console.grid(rows)
     console.line(
@@ -220,3 +220,7 @@ def _show(search: Search) -> None:
     folder, again = record.folder, f"python -m apps.{search.command.app} train --config {record.folder / BEST}"
     written = {"trials": folder / TRIALS, "picture": folder / PICTURE, "best settings": folder / BEST}
     console.files(written, [("train with the best settings, evaluate and export", again)])
+
+
+def _short(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else show(value)

@@ -119,6 +119,8 @@ def test_an_interrupted_comparison_goes_on_where_it_stopped(run_main, processes,
     code, out, _ = run_main(*words)
     assert code == 0 and "lstm-seed0: goes on" in out
     assert processes == ["train --resume compare-cell/lstm-seed0", "evaluate --run compare-cell/lstm-seed0"]
+    rows = comparison(tmp_path)["rows"]
+    assert rows[0]["cpu_seconds"]["mean"] == 2.0 and rows[1]["cpu_seconds"] is None, "the first process did not tell"
 
 
 def test_a_training_that_fails_stops_no_other_and_is_tried_again(run_main, processes, tmp_path):
@@ -182,6 +184,18 @@ def test_what_is_wrong_is_said_before_any_work(run_main, processes, tmp_path, wo
     code, _, err = run_main("compare", *words.split())
     assert code == 2 and sentence in err and err.count("\n") == 1
     assert not processes and not (tmp_path / "runs").exists()
+
+
+def test_a_folder_of_something_else_is_left_alone(run_main, processes, tmp_path):
+    for name, file in (("a", "run.json"), ("b", "tuning.json")):
+        (tmp_path / "runs/fake" / name).mkdir(parents=True)
+        (tmp_path / "runs/fake" / name / file).write_text("{}")
+        code, _, err = run_main("compare", "--cells", "gru,lstm", "--name", name)
+        assert code == 2 and "give the comparison another --name" in err
+    (tmp_path / "runs/fake/c").mkdir()
+    (tmp_path / "runs/fake/c/comparison.json").write_text("{")
+    assert "comparison.json is damaged" in run_main("compare", "--cells", "gru,lstm", "--name", "c")[2]
+    assert not processes
 
 
 def test_files_and_combinations_can_be_compared(fake_app, tmp_path, monkeypatch):

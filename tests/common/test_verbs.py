@@ -88,6 +88,20 @@ def test_evaluate_keeps_the_seconds_of_the_training_and_other_splits_apart(run_m
     assert after["train"] == before["seconds"]["train"] and list(after) == list(before["seconds"])
 
 
+def test_train_may_stop_before_the_evaluation_which_resume_makes_up_for(run_main, world, tmp_path):
+    run = tmp_path / "runs/fake/a"
+    code, out, err = run_main("train", "--name", "a", "--until", "train", "--json")
+    assert code == 0 and json.loads(out) == {"app": "fake", "run": "runs/fake/a"}
+    assert (run / "model.keras").exists() and not (run / "metrics.json").exists() and not world["export"]
+    assert "python -m apps.fake train --resume runs/fake/a" in err
+    assert run_main("evaluate", "--run", run, "--split", "validation")[0] == 0
+    assert run_main("train", "--resume", run)[0] == 0
+    assert (run / "metrics.json").exists() and len(world["export"]) == 1
+    assert run_main("train", "--until", "fit")[2] == "error: --until is 'fit', but must be train or export\n".replace(
+        "'", ""
+    )
+
+
 def test_ctrl_c_in_the_training_says_how_to_go_on(run_main):
     from fake_app import train
 
