@@ -130,7 +130,7 @@ def test_english_follows_the_name():
     assert text == "The pictures of an old songs run; the old songs application."
 
 
-@pytest.mark.parametrize("app", ["captioning", "forecasting", "music", "sentiment", "translation"])
+@pytest.mark.parametrize("app", ["sentiment", "translation"])  # whose names are words of English in their code
 def test_there_and_back_again_is_where_it_began(app):
     """Whatever is renamed is renamed completely; what stays was not the application's name."""
     paths = [*(REPOSITORY / "apps" / app).glob("*.py"), *(REPOSITORY / "tests/apps" / app).glob("*.py")]
