@@ -40,7 +40,7 @@ def app_strings(tree: ast.Module, app: str, arguments: Mapping[str, int]) -> Ite
     """The constants equal to `app` that mean the application.
 
     Those passed for a parameter called `app`; the name of a Keras model or of a row of the table of applications; parts of a
-    path after `/`; what a key or attribute `app` is, or is compared with.
+    path after `/`; what a variable, key or attribute `app` is, or is compared with.
     """
 
     def means(node: ast.AST | None) -> bool:
@@ -56,6 +56,8 @@ def app_strings(tree: ast.Module, app: str, arguments: Mapping[str, int]) -> Ite
                 named = keyword.arg == "app" or (keyword.arg == "name" and called in ("Model", "App"))
                 if named and means(keyword.value):
                     yield keyword.value
+        elif isinstance(node, ast.Assign) and means(node.value) and ast.unparse(node.targets[0]) in ("APP", "app"):
+            yield node.value
         elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div) and means(node.right):
             yield node.right
         elif isinstance(node, ast.Dict):

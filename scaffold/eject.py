@@ -143,12 +143,16 @@ def _project_name(repository: Path, target: Path) -> str:
 
 
 def _commit_of(repository: Path) -> str:
-    """The commit of the repository; empty where there is no clone."""
-    if not (repository / ".git").exists() or shutil.which("git") is None:
+    """The commit of the repository, and whether there are changes since; empty where there is no clone."""
+    if not (repository / ".git").exists():
         return ""
-    command = ["git", "rev-parse", "HEAD"]
-    done = subprocess.run(command, cwd=repository, env=_environment(), capture_output=True, text=True)
-    return done.stdout.strip() if done.returncode == 0 else ""
+    found = []
+    for words in (("rev-parse", "HEAD"), ("status", "--porcelain")):
+        done = subprocess.run(["git", *words], cwd=repository, env=_environment(), capture_output=True, text=True)
+        if done.returncode:
+            return ""
+        found.append(done.stdout.strip())
+    return f"{found[0]}{' with changes' if found[1] else ''}"
 
 
 def _commit(folder: Path, app: str) -> None:

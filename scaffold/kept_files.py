@@ -4,10 +4,11 @@ The application with its tests; the modules of `common/` that these import, at t
 import; and every other test that needs nothing else. What is left out follows from the imports, not from a list.
 """
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from scaffold.modules import closure, references
+from scaffold.modules import closure, files_of, references
 
 # What any test may use, and the battery that drives an application.
 _TEST_BASE = ("tests/__init__.py", "tests/conftest.py", "tests/command_line.py", "tests/conformance/test_apps.py")
@@ -16,6 +17,16 @@ _TESTS_OF_ANY = ("tests/test_hygiene.py", "tests/test_imports.py")
 # Folders from which data files go along with the modules beside them.
 _WITH_DATA = ("common", "apps")
 _MADE = {"__pycache__"}
+# What every project gets, made of what is here.
+_WRITTEN = (
+    "README.md",
+    "Makefile",
+    "pyproject.toml",
+    "constraints.txt",
+    "LICENSE",
+    ".gitignore",
+    "saved_models/README.md",
+)
 
 
 @dataclass(frozen=True)
@@ -47,23 +58,28 @@ def kept_files(repository: Path, app: str) -> Kept:
     tests_of_app = _modules(repository, f"tests/apps/{app}")
     row = f"tests/conformance/rows/{app}.py"
     base = {path for path in (*_TEST_BASE, *_TESTS_OF_ANY, row) if (repository / path).is_file()}
-    needed = closure(repository, own | tests_of_app | base, ("apps", "common", "tests"))
+    # Programs of all applications together, and those that the page of this one tells a reader to start.
+    together = {path.relative_to(repository).as_posix() for path in (repository / "apps").glob("*.py")}
+    page = (repository / "apps" / app / "README.md").read_text("utf-8")
+    named = {path for name in re.findall(r"python -m (tests\.[\w.]+)", page) for path in files_of(repository, name)}
+    needed = closure(repository, own | together | tests_of_app | base | named, ("apps", "common", "tests"))
     # The battery names its rows by a pattern; those of other applications stay behind.
-    code = {path for path in needed if path.startswith(("common/", f"apps/{app}/"))} | {"apps/__init__.py"}
+    code = {path for path in needed if path.startswith(("common/", f"apps/{app}/"))} | together
     tests = {path for path in needed if path.startswith("tests/") and not _is_of_another(path, app)}
-    kept = Kept(frozenset(code), frozenset(tests), frozenset())
+    written = {*_WRITTEN, "apps/README.md", f"apps/{app}/README.md"}
+    kept = Kept(frozenset(code), frozenset(tests), frozenset(written))
     # A test helps another, so what one brings along may make the next one complete.
     candidates = _modules(repository, "tests") - tests
     for path in sorted(candidates):
         if Path(path).name.startswith("test_") and not _is_of_another(path, app):
-            tests |= _complete(repository, path, kept, app)
+            tests |= _complete(repository, path, kept, named, app)
     folders = {Path(path).parent.as_posix() for path in tests if Path(path).name.startswith("test_")}
     tests |= {f"{folder}/conftest.py" for folder in folders if (repository / folder / "conftest.py").is_file()}
     tests |= closure(repository, tests, ("tests",))
     return Kept(frozenset(code), frozenset(tests), frozenset(_data(repository, app, code | tests)))
 
 
-def _complete(repository: Path, path: str, kept: Kept, app: str) -> set[str]:
+def _complete(repository: Path, path: str, kept: Kept, named: set[str], app: str) -> set[str]:
     """The test `path` with the modules of `tests/` that it needs, if all else that these refer to is kept; else nothing."""
     needed = closure(repository, {path}, ("tests",))
     conftest = Path(path).with_name("conftest.py").as_posix()
@@ -79,7 +95,7 @@ def _complete(repository: Path, path: str, kept: Kept, app: str) -> set[str]:
             return set()
         code |= modules
     # A test of nothing that is kept is about what stays behind.
-    return needed if code - {"apps/__init__.py"} else set()
+    return needed if code - {"apps/__init__.py"} or needed & (named - {"tests/__init__.py"}) else set()
 
 
 def _is_there(kept: Kept, path: str, more: set[str]) -> bool:

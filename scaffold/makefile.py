@@ -1,8 +1,11 @@
 """The Makefile of an ejected project: that of this repository, with the application fixed and without what does not apply."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+
+# Folders that commands make.
+_MADE = ("runs", "saved_models", "pictures", "build", "dist")
 
 
 def reduced_makefile(text: str, repository: Path, app: str, has: Callable[[str], bool]) -> str:
@@ -15,7 +18,8 @@ def reduced_makefile(text: str, repository: Path, app: str, has: Callable[[str],
         has: Whether a path of the repository is in the project.
     """
     blocks = _blocks(text)
-    dropped = {name for block in blocks for name in _targets(block) if _uses_missing(block, repository, has)}
+    variables = dict(re.findall(r"^([A-Z_]+) :?= (.*)$", text, re.MULTILINE))
+    dropped = {name for block in blocks for name in _targets(block) if _uses_missing(block, variables, repository, has)}
     kept = [block for block in blocks if not set(_targets(block)) & dropped]
     kept = [_without_phony(block, dropped) for block in kept]
     result = "\n".join(line for block in kept for line in block) + "\n"
@@ -53,13 +57,14 @@ def _targets(block: list[str]) -> list[str]:
     return found[1].split() if found else []
 
 
-def _uses_missing(block: list[str], repository: Path, has: Callable[[str], bool]) -> bool:
+def _uses_missing(block: list[str], variables: Mapping[str, str], repository: Path, has: Callable[[str], bool]) -> bool:
     recipe = " ".join(line for line in block if line.startswith("\t"))
+    recipe = re.sub(r"\$\(([A-Z_]+)\)", lambda found: variables.get(found[1], found[0]), recipe)
     modules = {name.replace(".", "/") for name in re.findall(r"-m ([a-z_]\w*(?:\.\w+)*)", recipe)}
     paths = {word for word in re.findall(r"(?<![\w./-])[a-z]\w*(?:/[\w.-]+)*/?", recipe) if "/" in word}
     for name in modules | {path.rstrip("/") for path in paths}:
         first = name.partition("/")[0]
-        there = (repository / first).is_dir() and (repository / first).name not in ("runs", "saved_models", "pictures")
+        there = (repository / first).is_dir() and (repository / first).name not in _MADE
         if there and first != "apps" and not (has(name) or has(f"{name}.py")):
             return True
     return False
@@ -73,7 +78,7 @@ def _without_phony(block: list[str], dropped: set[str]) -> list[str]:
 
 def _without_unused(text: str) -> str:
     """Without the variables that no target uses any more, and the comments about them."""
-    for name in re.findall(r"^([A-Z_]+) \?=", text, re.MULTILINE):
+    for name in re.findall(r"^([A-Z_]+) [?:]?=", text, re.MULTILINE):
         if f"$({name})" not in text and f"$(if $({name}" not in text and name != "APP":
-            text = re.sub(rf"^(?:#.*\n)*{name} \?=.*\n", "", text, flags=re.MULTILINE)
+            text = re.sub(rf"^(?:#.*\n)*{name} [?:]?=.*\n", "", text, flags=re.MULTILINE)
     return text

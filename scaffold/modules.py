@@ -43,13 +43,17 @@ def references(repository: Path, path: str) -> References:
     files: set[str] = set()
     strings: set[str] = set()
     beginnings: set[int] = set()
+    beside: set[str] = set()
     by_name = "importlib" in {name.partition(".")[0] for name in _imported(tree, path)}
     for node in ast.walk(tree):
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in documentation:
             text = node.value
             # "common.export" and "apps.music.predict": imported by name, run with -m, or replaced in a test.
-            if text.partition(".")[0] in OWN and "." in text and text.replace(".", "").isidentifier():
+            if text.partition(".")[0] in OWN and "." in text and all(map(str.isidentifier, text.split("."))):
                 names.add(text)
+            elif text.endswith(".py") and (repository / path).with_name(text.rpartition("/")[2]).is_file():
+                # A program beside it, started by its path.
+                beside.add((PurePosixPath(path).parent / text.rpartition("/")[2]).as_posix())
             elif by_name and text.replace("-", "_").isidentifier():
                 strings.add(text)
         elif isinstance(node, ast.JoinedStr):
@@ -70,11 +74,13 @@ def references(repository: Path, path: str) -> References:
                 elif called in _RUNS and getattr(getattr(node.func, "value", None), "id", "") == "command_line":
                     names.add(f"apps.{first.value}")
     names |= set(_imported(tree, path))
-    names, beside = _split_beside(repository, names, path)
+    names, found = _split_beside(repository, names, path)
     modules = {file for name in names if name.partition(".")[0] in OWN for file in files_of(repository, name)}
     outside = {name.partition(".")[0] for name in names if name.partition(".")[0] not in OWN}
     there = {file for file in files if _is_named(repository, file)}
-    return References(frozenset((modules | beside) - {path}), frozenset(outside), frozenset(strings), frozenset(there))
+    return References(
+        frozenset((modules | found | beside) - {path}), frozenset(outside), frozenset(strings), frozenset(there)
+    )
 
 
 def files_of(repository: Path, name: str) -> Iterator[str]:

@@ -55,8 +55,8 @@ def check_new_name(repository: Path, name: str) -> None:
 
 
 def places_of(name: str) -> tuple[str, ...]:
-    """What an application of that name has in the repository, as paths in it."""
-    return (f"apps/{name}", f"tests/apps/{name}", f"tests/conformance/rows/{name}.py")
+    """What an application of that name has in the repository, or may have, as paths in it."""
+    return (f"apps/{name}", f"tests/apps/{name}", f"tests/conformance/rows/{name}.py", f"notebooks/{name}.ipynb")
 
 
 def is_installed(name: str) -> bool:

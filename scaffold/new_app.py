@@ -85,6 +85,8 @@ def _write_copy(repository: Path, source: str, name: str, folder: Path) -> Renam
             data = renamed.source(modules[path]).encode("utf-8")
         elif path == Path("apps", source, "README.md"):
             data = page_of_new_app(data.decode("utf-8"), renamed).encode("utf-8")
+        elif path.suffix == ".ipynb":
+            data = renamed.notebook(data.decode("utf-8")).encode("utf-8")
         place = folder / _renamed_path(path, source, name)
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_bytes(data)

@@ -7,6 +7,7 @@ comment by what stands around it (`apps.music`, `runs/music`, "the music applica
 
 import ast
 import io
+import json
 import re
 import tokenize
 from collections.abc import Iterable, Mapping
@@ -43,6 +44,9 @@ class Renaming:
         text = re.sub(rf"(\"app\": \"){old}(\")", rf"\g<1>{new}\g<2>", text)
         # main("music", "apps.music", ...) in a program that a test runs.
         text = re.sub(rf"([\"']){old}\1, ([\"'])apps\.{new}\2", rf"\g<1>{new}\g<1>, \g<2>apps.{new}\g<2>", text)
+        # In a change that a page shows.
+        text = re.sub(rf'(\bname="|\(model_dir, "){old}"', rf'\g<1>{new}"', text)
+        text = re.sub(r"^\+\+\+ b/apps/.*\n(?:(?!--- ).*\n?)*", self._registered, text, flags=re.MULTILINE)
         article = "an" if new[0] in "aeiou" else "a"
         words = new.replace("_", " ")
         text = re.sub(
@@ -59,6 +63,10 @@ class Renaming:
             if len(re.findall(r"[A-Z]", name)) > 1:
                 text = re.sub(rf"\b{name}\b", other, text)
         return text
+
+    def _registered(self, found: re.Match[str]) -> str:
+        """What a change does to one file of the application, with the package of its layers; those of `common` keep theirs."""
+        return re.sub(r'(register_keras_serializable\(package=")\w+"', rf'\g<1>{self.new}"', found[0])
 
     def heading(self, text: str) -> str:
         """Renames `Music: a melody in, ...` at the beginning of a page or of the docstring of the package."""
@@ -94,6 +102,18 @@ class Renaming:
             if new is not None and new != token.string:
                 edits.append((token.start, token.end, new))
         return self.heading(_edited(lines, edits))
+
+    def notebook(self, text: str) -> str:
+        """Renames in a Jupyter notebook, in its texts as in a page and in its cells of code as in a module."""
+        notebook = json.loads(text)
+        for cell in notebook["cells"]:
+            source = "".join(cell["source"])
+            try:
+                new = self.source(source) if cell["cell_type"] == "code" else self.heading(self.text(source))
+            except SyntaxError:  # `%matplotlib inline` and the like are no Python
+                new = self.text(source)
+            cell["source"] = new.splitlines(keepends=True)
+        return json.dumps(notebook, indent=1, ensure_ascii=False) + "\n"
 
     def _in_tree(self, tree: ast.Module, source: str) -> dict[tuple[int, int], str]:
         """Tokens by their place that mean the application by where they stand in the tree."""

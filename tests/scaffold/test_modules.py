@@ -10,6 +10,12 @@ FILES = {
     "apps/small/__init__.py": '"""Small."""',
     "apps/small/__main__.py": "from common.cli import main",
     "apps/small/data.py": "import numpy\ndef f():\n    from common.data import lazily",
+    "apps/small/README.md": "python -m tests.tool small",
+    "apps/__main__.py": "import common.together",
+    "common/together.py": "run(Path(__file__).with_name('program.py'))",
+    "common/program.py": "import runtime",
+    "tests/tool.py": "",
+    "tests/test_tool.py": "from tests import tool",
     "apps/large/__init__.py": '"""Large."""',
     "apps/large/__main__.py": "from common.cli import main\nimport common.unused",
     "common/__init__.py": "",
@@ -89,9 +95,15 @@ def test_what_is_kept_is_the_application_and_what_that_needs(repository):
         and path not in ("common/unused.py", "common/data/other.py")
     }
     assert {path for path in kept.code if path.startswith("apps/")} == {
-        *("apps/__init__.py", "apps/small/__init__.py", "apps/small/__main__.py", "apps/small/data.py")
+        *(
+            "apps/__init__.py",
+            "apps/__main__.py",
+            "apps/small/__init__.py",
+            "apps/small/__main__.py",
+            "apps/small/data.py",
+        )
     }
-    assert kept.data == {"common/cells/table.csv", "tests/apps/small/answers.json"}
+    assert kept.data == {"apps/small/README.md", "common/cells/table.csv", "tests/apps/small/answers.json"}
 
 
 def test_a_test_goes_along_if_all_that_it_needs_does(repository):
@@ -102,6 +114,7 @@ def test_a_test_goes_along_if_all_that_it_needs_does(repository):
         "tests/conformance/rows/small.py",
         "tests/apps/small/test_data.py",
     } <= tests
+    assert {"tests/tool.py", "tests/test_tool.py"} <= tests  # the page names it
     left = {name for name in FILES if name.startswith("tests/") and name.endswith(".py")} - tests
     assert left == {
         "tests/apps/large/test_data.py",

@@ -51,6 +51,8 @@ ARGS ?=
 # Of new-app.
 NAME ?=
 VERBS := train predict
+# A site.
+SITE := -m sphinx --conf-dir docs/site
 
 .PHONY: help $(VERBS) \\
 	test docs new-app clean
@@ -63,7 +65,7 @@ $(VERBS):
 
 # Of the site.
 docs: ## build the site
-	python -m sphinx docs/site build
+	python $(SITE) --builder html build
 
 demo: ## a page
 	python -m common.demo
@@ -123,7 +125,7 @@ def test_the_makefile_keeps_the_targets_that_work(repository):
     text = reduced_makefile(MAKEFILE, repository, "music", lambda path: path in kept or path == "common")
     assert "APP := music\n" in text and "## train music" in text and "saved_models/music" in text
     assert "demo: ## a page\n" in text and "clean:\n\trm -rf build" in text and "$(VERBS):\n\tpython" in text
-    for gone in ("docs", "Of the site", "pages", "new-app", "NAME", "scaffold"):
+    for gone in ("docs", "SITE", "A site", "Of the site", "pages", "new-app", "NAME", "scaffold"):
         assert gone not in text
 
 
