@@ -17,7 +17,7 @@ VERBS := train evaluate export predict serve diagnose
 help: ## list the targets
 	@echo 'make TARGET [APP=name of a folder in apps/] [ARGS="more arguments"] [PYTHON=python for .venv]'
 	@echo
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' Makefile
 	@echo
 	@echo 'make train APP=sentiment ARGS="--preset tiny" is .venv/bin/python -m apps.sentiment train --preset tiny'
 
