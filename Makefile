@@ -6,22 +6,14 @@ ARGS ?=
 CELLS ?=
 SEEDS ?=
 
-# Of new-app: the name of the new application, and the one to copy. Of eject: the folder of the project.
-NAME ?=
-FROM ?=
-TO ?=
-# The Python that makes .venv. Left empty, the first of CANDIDATES that TensorFlow runs on: 3.11, 3.12 or 3.13.
-PYTHON ?=
-CANDIDATES := python3 python3.13 python3.12 python3.11 python
-
-RUN := .venv/bin/python
+# Of RUN := .venv/bin/python
 STAMP := .venv/.installed
 SITE := -m sphinx --conf-dir docs/site --doctree-dir build/doctrees --fail-on-warning --keep-going --quiet
 LAYER_TESTS := $(wildcard tests/conformance/test_cell*.py) tests/common/layers
 VERBS := train evaluate export predict serve diagnose tune
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-gpu setup-browser $(VERBS) notebooks demo compare docs docs-links test test-slow test-jax lint format new-app eject clean distclean
+.PHONY: help setup setup-gpu setup-browser $(VERBS) compare demo new-app eject test test-slow test-jax lint format docs docs-links notebooks clean distclean
 
 help: ## list the targets
 	@echo 'make TARGET [APP=name of a folder in apps/] [ARGS="more arguments"] [PYTHON=python for .venv]'
@@ -49,20 +41,22 @@ tune: $(STAMP) ## search for settings: ARGS="--trials 20 --preset tiny"
 $(VERBS):
 	@$(RUN) -m apps.$(APP) $@ $(ARGS)
 
-docs: $(STAMP) ## build the pages into a site, build/docs/index.html; a link that leads nowhere is an error
-	$(RUN) $(SITE) --builder html . build/docs
-
-docs-links: $(STAMP) ## ask for every address outside of this repository that the pages name; needs the network
-	$(RUN) $(SITE) --builder linkcheck . build/docs-links
-
 compare: $(STAMP) ## train several and compare: CELLS=lstm,gru [SEEDS=3], or ARGS="--vary model.units=64,128"
 	@$(RUN) -m apps.$(APP) compare $(if $(CELLS),--cells $(CELLS)) $(if $(SEEDS),--seeds $(SEEDS)) $(ARGS)
 
 demo: $(STAMP) ## show all exported models on a page in the browser, http://127.0.0.1:7860
 	@$(RUN) -m apps demo $(ARGS)
 
-notebooks: $(STAMP) ## execute the notebooks, into build/notebooks/: ARGS="sentiment"
-	$(RUN) notebooks/execute.py $(ARGS)
+new-app: the name of the new application, and the one to copy. Of eject: the folder of the project.
+NAME ?=
+FROM ?=
+TO ?=
+# The Python that makes .venv. Left empty, the first of CANDIDATES that TensorFlow runs on: 3.11, 3.12 or 3.13.
+PYTHON ?=
+CANDIDATES := python3 python3.13 python3.12 python3.11 python
+
+eject: $(STAMP) ## make a project of its own of an application: APP=sentiment TO=../my-project
+	@$(RUN) -m scaffold eject --app '$(APP)' --to '$(TO)'
 
 test: $(STAMP) ## run the tests (no network, no GPU)
 	$(RUN) -m pytest --numprocesses 2 --dist loadfile $(ARGS)
@@ -81,11 +75,17 @@ format: $(STAMP) ## rewrite the code in the common style
 	$(RUN) -m ruff check --fix .
 	$(RUN) -m ruff format .
 
+docs: $(STAMP) ## build the pages into a site, build/docs/index.html; a link that leads nowhere is an error
+	$(RUN) $(SITE) --builder html . build/docs
+
+docs-links: $(STAMP) ## ask for every address outside of this repository that the pages name; needs the network
+	$(RUN) $(SITE) --builder linkcheck . build/docs-links
+
+notebooks: $(STAMP) ## execute the notebooks, into build/notebooks/: ARGS="sentiment"
+	$(RUN) notebooks/execute.py $(ARGS)
+
 new-app: $(STAMP) ## copy an application under a name of your own: NAME=reviews FROM=sentiment
 	@$(RUN) -m scaffold new-app --name '$(NAME)' --from '$(FROM)'
-
-eject: $(STAMP) ## make a project of its own of an application: APP=sentiment TO=../my-project
-	@$(RUN) -m scaffold eject --app '$(APP)' --to '$(TO)'
 
 clean: ## remove caches, prepared data and what killed processes left; runs, exports and .venv stay
 	rm -rf .cache .pytest_cache .ruff_cache build *.egg-info

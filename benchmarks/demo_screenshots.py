@@ -41,6 +41,7 @@ def main(argv: list[str] | None = None) -> int:
         "--saved_models", type=Path, default=Path("saved_models"), help="the folder of all exported models"
     )
     parser.add_argument("--output", type=Path, default=FOLDER, help="where the pictures go")
+    parser.add_argument("--apps", nargs="+", choices=sorted(EXAMPLES), default=sorted(EXAMPLES), help="of which")
     options = parser.parse_args(argv)
     with tempfile.TemporaryDirectory() as folder:
         import_gradio(folder)
@@ -48,7 +49,9 @@ def main(argv: list[str] | None = None) -> int:
         models = [load_for_tab(name, f"apps.{name}", options.saved_models / name) for name in names]
         with served(models, Path(folder)) as site, open_browser() as browser:
             for each in models:
-                if each.model is None or each.app not in EXAMPLES:
+                if each.app not in options.apps:
+                    continue
+                if each.model is None:
                     print(f"{each.app}: no picture. {each.problem}")
                     continue
                 path = options.output / f"{each.app}.png"

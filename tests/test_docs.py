@@ -166,7 +166,7 @@ def test_the_page_of_an_application_shows_every_verb_and_names_settings_that_exi
     text = text_of(Path("apps", app, "README.md"))
     config = importlib.import_module(f"apps.{app}.config")
     shown = {parse(app, f"apps.{app}", config.Config, config.PRESETS, words).verb for words in verbs_of(app, text)}
-    assert {"train", "evaluate", "export", "predict", "serve", "diagnose"} <= shown
+    assert {"train", "evaluate", "export", "predict", "serve", "demo", "diagnose"} <= shown
     options = set(options_of(config.Config))
     sections = "|".join({option.partition(".")[0] for option in options})
     mentioned = set(re.findall(rf"`(?:--)?((?:{sections})\.[a-z_0-9]+)", text))

@@ -41,11 +41,12 @@ def serve_models(
         UserError: If Gradio is not installed, the address cannot be listened on, or with `strict` a model cannot be used.
     """
     console = console or get_console()
-    with bind(host, port) as listener, tempfile.TemporaryDirectory(prefix="unroll-demo-") as folder:
+    with bind(host, port) as listener, tempfile.TemporaryDirectory(prefix="unroll-demo-") as temporary:
+        folder = Path(temporary).resolve()  # what Gradio calls uploads is compared with it
         with hold_back_native_log():
             import_gradio(folder)
         loaded = [_load(console, *each, strict) for each in models]
-        workspace = Workspace(Path(folder))
+        workspace = Workspace(folder)
         application = make_application(loaded, workspace, host, max_upload_bytes)
         listen(listener, host, port)
         console.line(f"The page is {url_of(host, listener.getsockname()[1])} (Ctrl-C stops)")

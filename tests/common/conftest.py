@@ -25,7 +25,7 @@ def fake_app(monkeypatch):
 def world(fake_app, tmp_path, monkeypatch):
     """The modules that need TensorFlow, replaced; what they were asked to do is in the returned lists."""
     monkeypatch.chdir(tmp_path)
-    calls = {"export": [], "serve": []}
+    calls = {"export": [], "serve": [], "demo": []}
 
     def export_model(app, endpoints, questions, saved_models_dir, metadata, tracked):
         calls["export"].append((app, sorted(endpoints), questions, str(saved_models_dir), metadata))
@@ -36,6 +36,7 @@ def world(fake_app, tmp_path, monkeypatch):
     replaced = {
         "common.export": {"export_model": export_model},
         "common.server.app": {"serve": lambda **flags: calls["serve"].append(flags)},
+        "common.demo.server": {"serve_models": lambda **flags: calls["demo"].append(flags)},
     }
     for name, functions in replaced.items():
         module = ModuleType(name)

@@ -178,6 +178,21 @@ def test_serve_hands_on_its_limits(run_main, world, tmp_path):
     assert run_main("serve", "--model", "nope")[0] == 2
 
 
+def test_demo_shows_the_one_model_and_ends_if_it_cannot(run_main, world, tmp_path):
+    (tmp_path / "m").mkdir()
+    assert run_main("demo", "--model", "m", "--port", "0", "--max_upload_bytes", "5")[0] == 0
+    assert world["demo"] == [
+        {
+            "models": [("fake", "fake_app", "m")],
+            "host": "127.0.0.1",
+            "port": 0,
+            "max_upload_bytes": 5,
+            "strict": True,
+        }
+    ]
+    assert run_main("demo", "--model", "nope")[0] == 2
+
+
 def test_diagnose_an_untrained_model_or_a_trained_run(run_main, interrupted):
     code, out, err = run_main("diagnose", "--model.units", "9", "--json")
     assert code == 0 and json.loads(out) == {"units": 9, "model": None}
