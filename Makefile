@@ -5,8 +5,15 @@ ARGS ?=
 # What compare compares, e.g. CELLS=lstm,gru, and with how many seeds.
 CELLS ?=
 SEEDS ?=
+# Of new-app: the name of the new application, and the one to copy. Of eject: the folder of the project.
+NAME ?=
+FROM ?=
+TO ?=
+# The Python that makes .venv. Left empty, the first of CANDIDATES that TensorFlow runs on: 3.11, 3.12 or 3.13.
+PYTHON ?=
+CANDIDATES := python3 python3.13 python3.12 python3.11 python
 
-# Of RUN := .venv/bin/python
+RUN := .venv/bin/python
 STAMP := .venv/.installed
 SITE := -m sphinx --conf-dir docs/site --doctree-dir build/doctrees --fail-on-warning --keep-going --quiet
 LAYER_TESTS := $(wildcard tests/conformance/test_cell*.py) tests/common/layers
@@ -47,13 +54,8 @@ compare: $(STAMP) ## train several and compare: CELLS=lstm,gru [SEEDS=3], or ARG
 demo: $(STAMP) ## show all exported models on a page in the browser, http://127.0.0.1:7860
 	@$(RUN) -m apps demo $(ARGS)
 
-new-app: the name of the new application, and the one to copy. Of eject: the folder of the project.
-NAME ?=
-FROM ?=
-TO ?=
-# The Python that makes .venv. Left empty, the first of CANDIDATES that TensorFlow runs on: 3.11, 3.12 or 3.13.
-PYTHON ?=
-CANDIDATES := python3 python3.13 python3.12 python3.11 python
+new-app: $(STAMP) ## copy an application under a name of your own: NAME=reviews FROM=sentiment
+	@$(RUN) -m scaffold new-app --name '$(NAME)' --from '$(FROM)'
 
 eject: $(STAMP) ## make a project of its own of an application: APP=sentiment TO=../my-project
 	@$(RUN) -m scaffold eject --app '$(APP)' --to '$(TO)'
@@ -83,9 +85,6 @@ docs-links: $(STAMP) ## ask for every address outside of this repository that th
 
 notebooks: $(STAMP) ## execute the notebooks, into build/notebooks/: ARGS="sentiment"
 	$(RUN) notebooks/execute.py $(ARGS)
-
-new-app: $(STAMP) ## copy an application under a name of your own: NAME=reviews FROM=sentiment
-	@$(RUN) -m scaffold new-app --name '$(NAME)' --from '$(FROM)'
 
 clean: ## remove caches, prepared data and what killed processes left; runs, exports and .venv stay
 	rm -rf .cache .pytest_cache .ruff_cache build *.egg-info

@@ -23,7 +23,7 @@ _TOP_P = (0.9, 1.0)
 def numeric_core(model, preprocessor) -> NumericCore:
     """What `complete` of `serving.endpoints` answers for `BARS` bars, or `EVENTS` events, with `random` in place of `seed`.
 
-    `random` is float32 `[batch, steps * slots]`, from 0 to below 1: one number for each symbol that may have to be drawn.
+    What is given has names of its own, because ONNX knows no output that is called as an input is. `random` is float32 `[batch, steps * slots]`, from 0 to below 1: one number for each symbol that may have to be drawn.
 
     Args:
         model: the trained network, from `train`.
@@ -34,7 +34,7 @@ def numeric_core(model, preprocessor) -> NumericCore:
     steps = BARS * preprocessor.steps_per_bar if voices else EVENTS
 
     def composed(given, positions, random, temperature, top_p):
-        length = tf.fill([tf.shape(given)[0]], steps)
+        length = tf.zeros_like(positions[:, 0]) + steps  # its shape is known, where that of `tf.fill` would not be
         remaining = tf.range(steps, 0, -1)[None] + tf.zeros_like(positions)
         symbols, log_probability = composer.compose(given, positions, remaining, length, random, temperature, top_p)
         found = preprocessor.invert(symbols)
@@ -42,11 +42,11 @@ def numeric_core(model, preprocessor) -> NumericCore:
             found |= event_notes(found["events"], words)
         return {**found, "log_probability": log_probability}
 
-    def complete_voices(pitches, onsets, positions, random, temperature, top_p):
-        return composed(preprocessor(pitches, onsets), positions, random, temperature, top_p)
+    def complete_voices(given_pitches, given_onsets, positions, random, temperature, top_p):
+        return composed(preprocessor(given_pitches, given_onsets), positions, random, temperature, top_p)
 
-    def complete_events(events, random, temperature, top_p):
-        return composed(events[:, :, None], tf.zeros_like(events), random, temperature, top_p)
+    def complete_events(given_events, random, temperature, top_p):
+        return composed(given_events[:, :, None], tf.zeros_like(given_events), random, temperature, top_p)
 
     drawing = (
         tf.TensorSpec([None, steps * words.slots], tf.float32, name="random"),
@@ -55,12 +55,12 @@ def numeric_core(model, preprocessor) -> NumericCore:
     if voices:
         shape = [None, steps, preprocessor.data.voices]
         known = (
-            tf.TensorSpec(shape, tf.int32, name="pitches"),
-            tf.TensorSpec(shape, tf.bool, name="onsets"),
+            tf.TensorSpec(shape, tf.int32, name="given_pitches"),
+            tf.TensorSpec(shape, tf.bool, name="given_onsets"),
             tf.TensorSpec(shape[:2], tf.int32, name="positions"),
         )
     else:
-        known = (tf.TensorSpec([None, steps], tf.int32, name="events"),)
+        known = (tf.TensorSpec([None, steps], tf.int32, name="given_events"),)
     return NumericCore(
         complete_voices if voices else complete_events,
         (*known, *drawing),
@@ -82,6 +82,7 @@ def _questions(model, preprocessor, steps):
             cases["nothing given"][name] = cases["a melody and an opening"][name] = np.stack([row, row])
             continue
         nothing = np.full((len(values), steps, *values.shape[2:]), free[name])
+        name = f"given_{name}"
         cases["nothing given"][name] = nothing
         cases["a melody and an opening"][name] = np.concatenate([values, nothing[:, values.shape[1] :]], axis=1)
     random = random_numbers(np.array(_SEEDS, np.int32), steps * preprocessor.vocabulary.slots).numpy()

@@ -65,7 +65,12 @@ def _with_constant_weights(function: Any) -> Any:
 
 def reason(message: str) -> str:
     """Returns the part of the converter's message that names the operation."""
-    operations = sorted(set(re.findall(r"'tf\.(\w+)' op", message)))
+    operations = sorted(
+        set(
+            re.findall(r"'tf\.(\w+)' op", message)
+            + re.findall(r"failed to legalize operation '(?:tf\.)?(\w+)'", message)
+        )
+    )
     if operations:
         return ", ".join(operations)
     lines = [line.strip() for line in message.splitlines() if line.strip()]

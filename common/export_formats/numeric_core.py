@@ -10,7 +10,7 @@ class NumericCore:
     """A part of a SavedModel that takes and returns numbers.
 
     Attributes:
-        function: Of named tensors, a dictionary of tensors `[batch, ...]`.
+        function: Of named tensors, a dictionary of tensors `[batch, ...]`; none is called as an argument is, which ONNX forbids.
         signature: A named `tf.TensorSpec` for each argument; the first axis is the batch and None, all others are fixed,
             because LiteRT lays out its memory beforehand.
         questions: By what they try, arrays by the names of the arguments, `[batch, ...]`; what every file is tried with.

@@ -249,3 +249,22 @@ def test_an_export_looks_at_its_place_before_it_loads_anything(run_main, interru
     monkeypatch.setattr(model_files, "load_model", lambda *_: pytest.fail("the model was loaded first"))
     code, _, err = run_main("export", "--run", interrupted, "--saved_models", "a file")
     assert code == 2 and err.startswith("error: cannot make the folder a file/fake: ") and err.count("\n") == 1
+
+
+def test_another_format_is_refused_in_one_sentence_where_it_cannot_be(run_main, tmp_path, monkeypatch):
+    """Else a person waits for a conversion that cannot come, or looks for its result in vain."""
+    from common.export_formats import file_export
+
+    assert run_main("train", "--name", "a")[0] == 0
+    monkeypatch.setattr(file_export.importlib.util, "find_spec", lambda name: None)
+    code, _, err = run_main("export", "--run", "runs/fake/a", "--format", "onnx")
+    assert code == 2 and "--format onnx needs tf2onnx and onnxruntime; run pip install" in err
+    monkeypatch.undo()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(file_export, "require_format", lambda *_: None)
+    monkeypatch.setattr(model_files, "load_model", lambda path, package: path.read_text())
+    code, _, err = run_main("export", "--run", "runs/fake/a", "--format", "litert")
+    assert code == 2 and "fake_app has no numeric.py, which says what of it is numbers alone" in err
+    code, _, err = run_main("export", "--run", "runs/fake/a", "--format", "tflite")
+    assert code == 2 and "--format is tflite, but must be saved_model, litert or onnx" in err
+    assert not list((tmp_path / "exports").rglob("*.*"))

@@ -40,6 +40,10 @@ def scan(body, carry, xs, length, outputs_like, reverse=False):
     Returns:
         The last carry, and the outputs stacked to `[length, ...]`.
     """
+    if isinstance(length, int) and length == 1:  # a decoder's step: a loop would only be in the way of converters
+        after, y = body(carry, keras.tree.map_structure(lambda each: each[0], xs))
+        keras.tree.assert_same_structure(after, carry)
+        return after, keras.tree.map_structure(lambda like, value: value[None], outputs_like, y)
     flipped = reverse and _WRITES_IN_ORDER.get()
     flat_carry = keras.tree.flatten(carry)
     arrays = tuple(tf.TensorArray(y.dtype, length, element_shape=y.shape) for y in keras.tree.flatten(outputs_like))
