@@ -74,7 +74,7 @@ def _is_about(line: str, page: str, others: set[str]) -> bool:
 def with_app(text: str, app: str, others: Iterable[str]) -> str:
     """Returns a text in which commands and folders of other applications are those of `app`."""
     names = "|".join(map(re.escape, others))
-    return re.sub(rf"\b(apps\.|runs/|saved_models/)({names})\b", rf"\g<1>{app}", text)
+    return re.sub(rf"\b(apps\.|runs/|saved_models/|APP=)({names})\b", rf"\g<1>{app}", text)
 
 
 def first_sentences(text: str) -> tuple[str, str]:
