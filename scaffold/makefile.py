@@ -61,10 +61,10 @@ def _uses_missing(block: list[str], variables: Mapping[str, str], repository: Pa
     recipe = " ".join(line for line in block if line.startswith("\t"))
     recipe = re.sub(r"\$\(([A-Z_]+)\)", lambda found: variables.get(found[1], found[0]), recipe)
     modules = {name.replace(".", "/") for name in re.findall(r"-m ([a-z_]\w*(?:\.\w+)*)", recipe)}
-    paths = {word for word in re.findall(r"(?<![\w./-])[a-z]\w*(?:/[\w.*-]+)*/?", recipe) if "/" in word}
-    # Of a pattern, the folder.
-    paths = {path.rpartition("/")[0] if "*" in path else path.rstrip("/") for path in paths}
-    for name in modules | paths:
+    words = re.findall(r"(?<![\w./-])[a-z]\w*(?:/[\w.-]+)*/?\*?", recipe)
+    # Of a pattern, such as tests/test_*.py, the folder.
+    paths = {word.rpartition("/")[0] if word.endswith("*") else word for word in words if "/" in word}
+    for name in modules | {path.rstrip("/") for path in paths}:
         first = name.partition("/")[0]
         there = (repository / first).is_dir() and (repository / first).name not in _MADE
         if there and first != "apps" and not (has(name) or has(f"{name}.py")):

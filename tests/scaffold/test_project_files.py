@@ -53,6 +53,7 @@ NAME ?=
 VERBS := train predict
 # A site.
 SITE := -m sphinx --conf-dir docs/site
+TESTS := $(wildcard common/a*.py) common
 
 .PHONY: help $(VERBS) \\
 	test docs new-app clean
@@ -75,6 +76,9 @@ pages: ## a page that is not kept
 
 new-app: ## copy
 	python -m scaffold new-app --name $(NAME)
+
+test: .venv ## some
+	pytest $(or $(ARGS),$(TESTS))
 
 clean:
 	rm -rf build runs/x
@@ -124,7 +128,12 @@ def test_the_makefile_keeps_the_targets_that_work(repository):
     kept = {"common/demo.py", "common/a.py"}
     text = reduced_makefile(MAKEFILE, repository, "music", lambda path: path in kept or path == "common")
     assert "APP := music\n" in text and "## train music" in text and "saved_models/music" in text
-    assert "demo: ## a page\n" in text and "clean:\n\trm -rf build" in text and "$(VERBS):\n\tpython" in text
+    assert (
+        "demo: ## a page\n" in text
+        and "test: .venv" in text
+        and "clean:\n\trm -rf build" in text
+        and "$(VERBS):\n\tpython" in text
+    )
     for gone in ("docs", "SITE", "A site", "Of the site", "pages", "new-app", "NAME", "scaffold"):
         assert gone not in text
 
