@@ -14,8 +14,6 @@ from scaffold.modules import closure, files_of, references
 _TEST_BASE = ("tests/__init__.py", "tests/conftest.py", "tests/command_line.py", "tests/conformance/test_apps.py")
 # Tests about the repository as such, which are true of any project made of it, though they import nothing.
 _TESTS_OF_ANY = ("tests/test_hygiene.py", "tests/test_imports.py")
-# Of the package of all applications; they find those that are there.
-_MODULES_OF_ALL = frozenset({"apps/__init__.py", "apps/__main__.py"})
 # Folders from which data files go along with the modules beside them.
 _WITH_DATA = ("common", "apps")
 _MADE = {"__pycache__"}
@@ -56,7 +54,7 @@ class Kept:
 
 def kept_files(repository: Path, app: str) -> Kept:
     """Finds what the project of the application `app` is made of."""
-    own = _modules(repository, f"apps/{app}") | _MODULES_OF_ALL
+    own = _modules(repository, f"apps/{app}")
     tests_of_app = _modules(repository, f"tests/apps/{app}")
     row = f"tests/conformance/rows/{app}.py"
     base = {path for path in (*_TEST_BASE, *_TESTS_OF_ANY, row) if (repository / path).is_file()}
