@@ -18,7 +18,7 @@ def test_a_comparison_is_interrupted_goes_on_and_ends_with_table_and_picture(tmp
     for line in process.stdout:
         if "1/2 gru-seed0: finished" in line:
             break
-    process.send_signal(signal.SIGINT)
+    process.send_signal(signal.SIGTERM)  # Ctrl-C is ignored where the tests run in the background
     _, err = process.communicate(timeout=command_line.SECONDS)
     assert process.returncode == 130 and "the same command goes on where this one stopped" in err
     out, _ = command_line.run("forecasting", *words, "--json", cwd=tmp_path)
