@@ -279,7 +279,8 @@ def test_what_a_process_says_of_its_failure(tmp_path):
 
 
 _PARENT = """
-import sys
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # where the tests run in the background it is ignored
 from common.comparison.children import run_process, stoppable
 with stoppable():
     try:

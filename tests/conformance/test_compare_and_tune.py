@@ -18,7 +18,7 @@ def test_a_comparison_is_interrupted_goes_on_and_ends_with_table_and_picture(tmp
     for line in process.stdout:
         if "1/2 gru-seed0: finished" in line:
             break
-    process.send_signal(signal.SIGINT)
+    process.send_signal(signal.SIGTERM)  # Ctrl-C is ignored where the tests run in the background
     _, err = process.communicate(timeout=command_line.SECONDS)
     assert process.returncode == 130 and "the same command goes on where this one stopped" in err
     out, _ = command_line.run("forecasting", *words, "--json", cwd=tmp_path)
@@ -26,7 +26,8 @@ def test_a_comparison_is_interrupted_goes_on_and_ends_with_table_and_picture(tmp
     assert [row["variant"] for row in found["rows"]] == ["gru", "min_gru"]
     for row in found["rows"]:
         assert row["parameters"] > 0 and 0 < row["validation"]["mae"]["mean"] < 5 and row["inference_ms"]["mean"] > 0
-        assert row["train_seconds"]["mean"] > 0 and row["cpu_seconds"]["mean"] > 1 and row["peak_bytes"] > 2**27
+        assert row["train_seconds"]["mean"] > 0 and row["peak_bytes"] > 2**27
+    assert found["rows"][0]["cpu_seconds"]["mean"] > 1  # of the other, which was interrupted, it is not known
     assert {"seasonal_naive", "linear"} <= set(found["baselines"])
     folder = tmp_path / "runs/forecasting/compare-cell"
     assert (folder / "comparison.png").read_bytes().startswith(b"\x89PNG")
