@@ -27,7 +27,7 @@ _SETTLED = 1500  # milliseconds in which bars have grown and pictures are drawn
 # Of each application the example to click, and what is there once it is answered.
 EXAMPLES: dict[str, Callable[[Any], tuple[Any, str]]] = {
     "sentiment": lambda pane: (pane.get_by_role("button", name="The plot is thin"), ".unroll-words span"),
-    "translation": lambda pane: (pane.get_by_role("button", name="Monday, March 5, 2001"), "img"),
+    "translation": lambda pane: (pane.get_by_role("button", name="Tuesday, 30 March 2027"), "img"),
     "captioning": lambda pane: (pane.locator(".gallery-item, .gallery button").nth(4), ".unroll-table td"),
     "forecasting": lambda pane: (pane.get_by_role("button", name=".csv").first, "a[download$='forecast.csv']"),
     "music": lambda pane: (pane.get_by_role("button", name="Ode to Joy"), "a[download$='.musicxml']"),

@@ -11,7 +11,13 @@ from apps.translation.config import WIDEST_BEAM
 from common.errors import UserError
 
 TITLE = "Translation"
-EXAMPLES = ("Monday, March 5, 2001", "in 3 weeks", "half past seven", "1,250 euros")
+EXAMPLES = (
+    "Tuesday, 30 March 2027, ten to seven",
+    "Monday, March 5, 2001",
+    "in 3 weeks",
+    "half past seven",
+    "1,250 euros",
+)
 _MOST_BEST = 10
 
 

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.slow
 TRAININGS = {
     "sentiment": ("--data.limit", "400"),
     "forecasting": (),
-    "translation": ("--data.limit", "100"),
+    "translation": ("--data.limit", "150"),
     "music": ("--data.limit", "8"),
     "captioning": ("--data.limit", "40"),
 }
@@ -34,7 +34,7 @@ def browser():
 
 @pytest.fixture(scope="module")
 def saved_models(tmp_path_factory, browser):
-    """A tiny model of each application, and a damaged one of none; trained by the commands that a missing one's tab shows."""
+    """A tiny model of each application, trained by nearly the commands that the tab of a missing one shows."""
     folder = tmp_path_factory.mktemp("trained")
     for app, options in TRAININGS.items():
         command = [sys.executable, "-m", f"apps.{app}", "train", "--preset", "tiny", *options]
