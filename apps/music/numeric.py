@@ -8,7 +8,6 @@ import tensorflow as tf
 
 from apps.music import serving
 from apps.music.compose import Composer
-from apps.music.event_notes import event_notes
 from apps.music.pieces import NOT_GIVEN
 from common.decoding.sampling import random_numbers
 from common.export_formats.numeric_core import NumericCore
@@ -38,8 +37,6 @@ def numeric_core(model, preprocessor) -> NumericCore:
         remaining = tf.range(steps, 0, -1)[None] + tf.zeros_like(positions)
         symbols, log_probability = composer.compose(given, positions, remaining, length, random, temperature, top_p)
         found = preprocessor.invert(symbols)
-        if not voices:
-            found |= event_notes(found["events"], words)
         return {**found, "log_probability": log_probability}
 
     def complete_voices(given_pitches, given_onsets, positions, random, temperature, top_p):
@@ -66,7 +63,8 @@ def numeric_core(model, preprocessor) -> NumericCore:
         (*known, *drawing),
         _questions(model, preprocessor, steps),
         notes={**serving.metadata(model, preprocessor), "steps": steps, "not_given": NOT_GIVEN if voices else 0},
-        left_out=f"other lengths than {steps} steps, and the seed: `random` takes numbers from 0 to below 1 in its place",
+        left_out=f"other lengths than {steps} steps, and the seed: `random` takes numbers from 0 to below 1 in its place"
+        + ("" if voices else "; which notes the events mean"),
     )
 
 

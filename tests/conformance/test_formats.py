@@ -17,12 +17,15 @@ from typing import Any
 import numpy as np
 import pytest
 
+from common.errors import UserError
 from common.export_formats import file_export
 from common.saved_model import DEFAULT_ENDPOINT
 
 tf = pytest.importorskip("tensorflow")
 REPOSITORY = Path(__file__).parents[2]
 FORMATS = ("litert", "onnx")
+# What the converters cannot do, as the page says; when one can, this row goes and the page's, too.
+REFUSED = {("music", "onnx"): "TensorList"}
 
 
 @dataclass
@@ -143,6 +146,10 @@ def check_music(small, folder, page):
 def test_a_file_answers_what_the_saved_model_answers(app, file_format, tmp_path):
     pytest.importorskip("ai_edge_litert" if file_format == "litert" else "tf2onnx")
     small = SMALL[app]()
+    if (app, file_format) in REFUSED:
+        with pytest.raises(UserError, match=REFUSED[app, file_format]):
+            file_export.export_file(app, small.core(), file_format, tmp_path)
+        return
     folder, about = file_export.export_file(app, small.core(), file_format, tmp_path)
     assert about["equal_whole_numbers"] == 1
     globals()[f"check_{app}"](small, folder, lines_of_the_page())
@@ -180,7 +187,6 @@ def test_the_page_finds_the_words_that_the_preprocessor_finds(tmp_path):
 
 
 def test_a_model_with_a_wide_part_is_refused_before_it_is_converted():
-    from common.errors import UserError
     from tests.apps.sentiment.small_model import make_final
 
     model, preprocessor = make_final(wide=True, scales=(1.5, 0.5))
