@@ -7,6 +7,7 @@ leaves nothing behind.
 import os
 import re
 import secrets
+import shlex
 import shutil
 import subprocess
 from pathlib import Path
@@ -59,7 +60,7 @@ def eject(repository: Path, app: str, to: Path) -> None:
         raise
     print(
         f"{to} is a project of its own: {len(files)} files, in a first commit\n\n"
-        f"  cd {to}\n  make train\n  make test\n\nIts README.md says what is where."
+        f"  cd {shlex.quote(str(to))}\n  make train\n  make test\n\nIts README.md says what is where."
     )
 
 
