@@ -26,6 +26,10 @@ _VERBS = {
         {"app": "the application", "to": "the folder of the project; must be new or empty, outside this repository"},
     ),
 }
+_MAKE = {
+    "new-app": "make new-app NAME=reviews FROM=sentiment",
+    "eject": "make eject APP=sentiment TO=../my-project",
+}
 
 
 class _Parser(argparse.ArgumentParser):
@@ -65,6 +69,9 @@ def _run(words: list[str]) -> None:
     for name, help_ in options.items():
         parser.add_argument(f"--{name}", metavar=name.upper(), required=True, help=help_)
     given = vars(parser.parse_args(words))
+    for name, help_ in options.items():
+        if not given[name].strip():  # as make hands on what was not given
+            raise UserError(f"--{name} is missing: {help_}; with make, {_MAKE[verb]}")
     if verb == "new-app":
         from scaffold.new_app import new_app
 

@@ -6,12 +6,15 @@ import re
 import sys
 from pathlib import Path
 
+from common.cli_options import VERBS
 from common.errors import UserError
 from common.spelling import did_you_mean, listed
 
 # Names of a module or a folder that the generated code would be taken for.
 _OURS = ("apps", "common", "tests", "benchmarks", "scaffold", "docs", "notebooks", "unroll")
-LONGEST = 40
+# Names that pytest and `-k`, which finds tests by a part of their name, would take for something else.
+_OF_TESTS = ("conftest", "test", "app", "row", "rows", "cell", "cells", "model", "data", "train", "demo", "page")
+SHORTEST, LONGEST = 3, 40
 
 
 def applications(repository: Path) -> list[str]:
@@ -39,12 +42,12 @@ def check_new_name(repository: Path, name: str) -> None:
             f"--name is {name!r}, but must be a Python identifier in small letters that begins with a letter, with single "
             "underscores between words, e.g. reviews or song_lyrics"
         )
-    if len(name) > LONGEST:
-        raise UserError(f"--name has {len(name)} letters, but must have at most {LONGEST}")
+    if not SHORTEST <= len(name) <= LONGEST:
+        raise UserError(f"--name is {name!r}, but must have from {SHORTEST} to {LONGEST} letters")
     if keyword.iskeyword(name) or keyword.issoftkeyword(name):
         raise UserError(f"--name is {name!r}, which is a keyword of Python; choose another")
-    if name in _OURS:
-        raise UserError(f"--name is {name!r}, which is the name of a part of this repository; choose another")
+    if name in _OURS or name in _OF_TESTS or name in {verb.name for verb in VERBS} or name.startswith("test_"):
+        raise UserError(f"--name is {name!r}, which names a part of this repository or of its tests; choose another")
     if name in sys.stdlib_module_names:
         raise UserError(f"--name is {name!r}, which is a module of Python's standard library; choose another")
     if is_installed(name):

@@ -61,9 +61,10 @@ def new_app(repository: Path, name: str, source: str) -> None:
         ) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+    notebook = f" and a notebook, notebooks/{name}.ipynb" if (repository / f"notebooks/{name}.ipynb").is_file() else ""
     print(
         f"apps/{name} is a copy of {source} under its own name, with its tests in tests/apps/{name} and its row in\n"
-        f"tests/conformance/rows/{name}.py; README.md and apps/README.md name it.\n\n"
+        f"tests/conformance/rows/{name}.py{notebook}; README.md and apps/README.md name it.\n\n"
         f"  python -m apps.{name} train --preset tiny\n"
         f"  python -m pytest tests/apps/{name}\n"
         f"  python -m pytest tests/conformance/test_apps.py -k {name}\n\n"

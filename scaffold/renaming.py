@@ -40,7 +40,7 @@ class Renaming:
         """Renames in a text for people or a command: a page, a docstring, a comment, a message."""
         old, new = re.escape(self.old), self.new
         text = re.sub(rf"\b({'|'.join(_FOLDERS)})([./]){old}\b", rf"\g<1>\g<2>{new}", text)
-        text = re.sub(rf"\b(APP=|MODEL_NAME=|FROM=|--app ){old}\b", rf"\g<1>{new}", text)
+        text = re.sub(rf"\b(APP=|MODEL_NAME=|FROM=|--app |tests\.make_it_yours ){old}\b", rf"\g<1>{new}", text)
         text = re.sub(rf"(\"app\": \"){old}(\")", rf"\g<1>{new}\g<2>", text)
         # main("music", "apps.music", ...) in a program that a test runs.
         text = re.sub(rf"([\"']){old}\1, ([\"'])apps\.{new}\2", rf"\g<1>{new}\g<1>, \g<2>apps.{new}\g<2>", text)

@@ -26,10 +26,11 @@ def refused(capsys, *words):
         ("2reviews", "must be a Python identifier"),
         ("_reviews", "must be a Python identifier"),
         ("reviews_", "must be a Python identifier"),
-        ("", "must be a Python identifier"),
+        ("", "--name is missing"),
         ("é", "must be a Python identifier"),
         ("../reviews", "must be a Python identifier"),
-        ("a" * 41, "at most 40"),
+        ("a" * 41, "from 3 to 40 letters"),
+        ("ab", "from 3 to 40 letters"),
         ("import", "a keyword"),
         ("match", "a keyword"),
         ("json", "standard library"),
@@ -37,6 +38,9 @@ def refused(capsys, *words):
         ("keras", "an installed package"),
         ("common", "a part of this repository"),
         ("unroll", "a part of this repository"),
+        ("conftest", "of its tests"),
+        ("train", "of its tests"),
+        ("test_reviews", "of its tests"),
         ("music", "apps/music exists already"),
     ],
 )
@@ -49,6 +53,9 @@ def test_what_was_meant_is_named(capsys):
     assert "captioning" in refused(capsys, "eject", "--app", "pictures", "--to", "../x")
     assert "new-app" in refused(capsys, "new_app")
     assert "--help" in refused(capsys, "eject", "--app", "music")
+    assert "make eject APP=sentiment TO=" in refused(
+        capsys, "eject", "--app", "music", "--to", ""
+    )  # as make says nothing
     assert "--help" in refused(capsys, "eject", "--app", "music", "--to", "x", "--force", "y")
 
 
