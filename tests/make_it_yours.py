@@ -79,6 +79,24 @@ def apply(changes: Iterable[str], folder: Path, *options: str) -> None:
             raise ValueError(done.stderr)
 
 
+def paths_of(change: str) -> list[str]:
+    """The files that a change writes."""
+    return re.findall(r"^\+\+\+ b/(.*)$", change, re.MULTILINE)
+
+
+def is_made(app: str, part: str) -> bool:
+    """Whether somebody has made the change of a part here: its new files are there, or it can be taken back."""
+    change = change_of(app, part)
+    new = re.findall(r"^--- /dev/null\n\+\+\+ b/(.*)$", change, re.MULTILINE)
+    if new:
+        return any((REPOSITORY / path).exists() for path in new)
+    try:
+        apply([change], REPOSITORY, "--reverse", "--check")
+    except ValueError:
+        return False
+    return True
+
+
 def main(words: Sequence[str]) -> str:
     """The changes that the words name: an application and one part or more."""
     app, *parts = words or ("",)

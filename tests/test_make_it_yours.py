@@ -3,7 +3,6 @@ does not fit the code any more, or fits and does nothing."""
 
 import csv
 import json
-import re
 import shlex
 import subprocess
 import sys
@@ -25,11 +24,21 @@ from tests.make_it_yours import (
     change_of,
     commands_of,
     copy_repository,
+    is_made,
     main,
+    paths_of,
     text_of,
 )
 from tests.make_it_yours_trained import TRAINED, train, write_other_form
 
+# Who makes a change that a page shows has its files otherwise than the pages expect, and nothing is broken.
+MADE = {
+    path: f"the change of apps/{app}/README.md, Your {part}, is made here"
+    for app in APPS
+    for part in PARTS
+    if is_made(app, part)
+    for path in paths_of(change_of(app, part))
+}
 EACH = [(app, part) for app in APPS for part in PARTS]
 RESOLVE = """
 import importlib, json, shlex, sys
@@ -47,10 +56,6 @@ def copy(tmp_path_factory) -> Path:
     return copy_repository(tmp_path_factory.mktemp("copy"))
 
 
-def paths_of(change: str) -> list[str]:
-    return re.findall(r"^\+\+\+ b/(.*)$", change, re.MULTILINE)
-
-
 def check(copy: Path, paths: list[str]) -> None:
     """Names, order of imports and form, as `make lint` asks for them; and that it is Python."""
     for path in paths:
@@ -61,9 +66,15 @@ def check(copy: Path, paths: list[str]) -> None:
         assert done.returncode == 0, done.stdout + done.stderr
 
 
+def skip_what_is_made(*changes: str) -> None:
+    for path in (path for change in changes for path in paths_of(change) if path in MADE):
+        pytest.skip(MADE[path])
+
+
 @pytest.mark.parametrize(("app", "part"), EACH, ids=[f"{app}-{part}" for app, part in EACH])
 def test_a_change_of_the_page_applies_alone(copy, app, part):
     change = change_of(app, part)
+    skip_what_is_made(change)
     apply([change], copy)
     try:
         check(copy, paths_of(change))
@@ -74,6 +85,7 @@ def test_a_change_of_the_page_applies_alone(copy, app, part):
 @pytest.mark.parametrize("app", APPS)
 def test_all_changes_of_a_page_apply_together_and_its_commands_are_then_right(copy, app):
     changes = [change_of(app, part) for part in PARTS]
+    skip_what_is_made(*changes)
     apply(changes, copy)
     try:
         check(copy, sorted({path for change in changes for path in paths_of(change)}))
@@ -106,6 +118,7 @@ def test_a_change_that_does_not_fit_is_named(copy):
 @pytest.mark.slow
 @pytest.mark.parametrize("app", sorted(set(TRAINED) & set(APPS)))
 def test_all_changes_of_a_page_in_a_training_on_its_file(tmp_path, app):
+    skip_what_is_made(*(change_of(app, part) for part in PARTS))
     expected = TRAINED[app]
     copy = copy_repository(tmp_path / "copy")
     apply([change_of(app, part) for part in PARTS], copy)

@@ -8,7 +8,6 @@ from benchmarks import cell_page, cell_table, layer_memory, layer_sections, resu
 from benchmarks.layer_steps import Shape, roofline_seconds
 from common.layers import GRUCell, LSTMCell
 from common.layers.attention_cell import FORMS
-from common.layers.by_name import LAYERS
 
 
 def test_the_table_of_cells_is_that_of_the_measured_results():
@@ -78,7 +77,7 @@ def test_the_page_of_cells_has_every_cell_with_the_equations_of_its_docstring():
     """A name of --model.cell that a reader cannot look up, or equations that are no longer those of the code."""
     page = cell_page.PAGE.read_text("utf-8")
     assert page == cell_page.rewritten(page)
-    for name, layer in LAYERS.items():
+    for name, layer in cell_page.described().items():
         assert f"### {layer.__name__}: `{name}`" in page
         equations = cell_page.equations(inspect.getdoc(layer.cell_class))
         assert equations in page and "' = " in equations
