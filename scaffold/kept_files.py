@@ -58,10 +58,11 @@ def kept_files(repository: Path, app: str) -> Kept:
     tests_of_app = _modules(repository, f"tests/apps/{app}")
     row = f"tests/conformance/rows/{app}.py"
     base = {path for path in (*_TEST_BASE, *_TESTS_OF_ANY, row) if (repository / path).is_file()}
-    # Programs of all applications together, and those that the page of this one tells a reader to start.
+    # Programs of all applications together, those that the page of this one tells a reader to start, and what the changes that it
+    # shows import.
     together = {path.relative_to(repository).as_posix() for path in (repository / "apps").glob("*.py")}
     page = (repository / "apps" / app / "README.md").read_text("utf-8")
-    named = {path for name in re.findall(r"python -m (tests\.[\w.]+)", page) for path in files_of(repository, name)}
+    named = {path for name in _named(page) for path in files_of(repository, name)}
     needed = closure(repository, own | together | tests_of_app | base | named, ("apps", "common", "tests"))
     # The battery names its rows by a pattern; those of other applications stay behind.
     code = {path for path in needed if path.startswith(("common/", f"apps/{app}/"))} | together
@@ -77,6 +78,13 @@ def kept_files(repository: Path, app: str) -> Kept:
     tests |= {f"{folder}/conftest.py" for folder in folders if (repository / folder / "conftest.py").is_file()}
     tests |= closure(repository, tests, ("tests",))
     return Kept(frozenset(code), frozenset(tests), frozenset(_data(repository, app, code | tests)))
+
+
+def _named(page: str) -> list[str]:
+    """Modules that the README of an application has the reader start or change, or that a change imports."""
+    changed = [path.replace("/", ".") for path in re.findall(r"^--- a/(common/[\w/]+)\.py$", page, re.MULTILINE)]
+    imported = re.findall(r"^\+\s*(?:from|import) (common[\w.]*)", page, re.MULTILINE)
+    return [*re.findall(r"python -m (tests\.[\w.]+)", page), *changed, *imported]
 
 
 def _complete(repository: Path, path: str, kept: Kept, named: set[str], app: str) -> set[str]:

@@ -2,6 +2,7 @@
 
 import ast
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -14,7 +15,7 @@ from common.errors import UserError
 from scaffold import eject as module
 from scaffold.distributions import COMPANIONS, TOOLS, normalized, outside_modules
 from scaffold.eject import eject
-from scaffold.modules import OWN, closure, references
+from scaffold.modules import OWN, closure, files_of, references
 from scaffold.names import applications
 from scaffold.pages import links, target_of
 from tests.scaffold.repository_copy import REPOSITORY, content, environment
@@ -67,6 +68,10 @@ def test_it_holds_one_application_and_what_that_imports(project, app):
     # Nothing of common is there that neither the application nor a test that goes along in any case needs.
     base = {path for path in found if path.startswith(("apps/", "tests/apps/", "tests/conformance/"))}
     base |= {"tests/conftest.py", "tests/command_line.py", "tests/test_hygiene.py", "tests/test_imports.py"}
+    # Nor a change that its page shows.
+    page = (REPOSITORY / "apps" / app / "README.md").read_text("utf-8")
+    shown = re.findall(r"^(?:\+from |--- a/)(common[\w./]*)", page, re.MULTILINE)
+    base |= {path for name in shown for path in files_of(REPOSITORY, name.removesuffix(".py").replace("/", "."))}
     needed = closure(REPOSITORY, base, ("apps", "common", "tests"))
     assert {path for path in found if path.startswith("common/")} <= needed
 
@@ -84,6 +89,19 @@ def test_its_tests_go_along_and_those_of_others_stay(project, app):
     for path in (path for path in found if path.startswith("tests/") and path.endswith(".py")):
         apps = {name.split("/")[1] for name in references(REPOSITORY, path).modules if name.startswith("apps/")}
         assert {name for name in apps if not name.endswith(".py")} <= {app}, path
+
+
+def test_the_changes_that_its_page_shows_can_be_made_there(projects):
+    """Else the tests of a project are red from the first commit."""
+    for app in APPS:
+        out = run(
+            projects / f"my-{app}", sys.executable, "-B", "-m", "tests.make_it_yours", app, "cell", "loss", "metric"
+        )
+        for name in re.findall(r"^\+from (common[\w.]*) import", out, re.MULTILINE):
+            path = projects / f"my-{app}" / name.replace(".", "/")
+            assert path.is_dir() or path.with_suffix(".py").is_file() or f"+++ b/{name.replace('.', '/')}.py" in out, (
+                name
+            )
 
 
 def test_what_an_application_does_not_use_stays(projects):
