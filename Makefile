@@ -16,6 +16,8 @@ CANDIDATES := python3 python3.13 python3.12 python3.11 python
 RUN := .venv/bin/python
 STAMP := .venv/.installed
 SITE := -m sphinx --conf-dir docs/site --doctree-dir build/doctrees --fail-on-warning --keep-going --quiet
+APPS := $(notdir $(patsubst %/__main__.py,%,$(wildcard apps/*/__main__.py)))
+KNOWN = test -f 'apps/$(APP)/__main__.py' || { echo 'error: there is no application $(APP), only $(APPS)' >&2; exit 2; }
 LAYER_TESTS := $(wildcard tests/conformance/test_cell*.py) tests/common/layers
 VERBS := train evaluate export predict serve diagnose tune
 
@@ -46,9 +48,11 @@ diagnose: $(STAMP) ## draw the norm of the gradient through time
 tune: $(STAMP) ## search for settings: ARGS="--trials 20 --preset tiny"
 
 $(VERBS):
+	@$(KNOWN)
 	@$(RUN) -m apps.$(APP) $@ $(ARGS)
 
 compare: $(STAMP) ## train several and compare: CELLS=lstm,gru [SEEDS=3], or ARGS="--vary model.units=64,128"
+	@$(KNOWN)
 	@$(RUN) -m apps.$(APP) compare $(if $(CELLS),--cells $(CELLS)) $(if $(SEEDS),--seeds $(SEEDS)) $(ARGS)
 
 demo: $(STAMP) ## show all exported models on a page in the browser, http://127.0.0.1:7860

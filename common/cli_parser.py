@@ -4,6 +4,7 @@ import argparse
 import re
 import shlex
 import shutil
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
@@ -154,7 +155,14 @@ def _leaves(tree: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
 
 
 def _formatter(prog: str) -> argparse.HelpFormatter:
-    return argparse.RawDescriptionHelpFormatter(prog, max_help_position=40, width=_width())
+    return _Formatter(prog, max_help_position=40, width=_width())
+
+
+class _Formatter(argparse.RawDescriptionHelpFormatter):
+    """Breaks lines between words, not at the hyphens of 1e-3 and of file names."""
+
+    def _split_lines(self, text, width):
+        return textwrap.wrap(" ".join(text.split()), width, break_long_words=False, break_on_hyphens=False)
 
 
 def _width() -> int:

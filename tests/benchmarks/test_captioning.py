@@ -284,6 +284,7 @@ def test_the_default_shapes_are_those_of_the_presets(shape):
     assert parts.configured(shape.preset).model == config.model
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("preset", ["base", "photos"])
 def test_training_is_timed_in_milliseconds_of_a_step(preset):
     shape = captioning_speed.Shape(preset, 3, 2, 7, 20)

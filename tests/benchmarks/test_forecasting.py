@@ -106,6 +106,7 @@ def test_the_linear_map_begins_at_the_last_value():
     np.testing.assert_allclose(network({"history": history}), np.full((3, 4, 2, 1), 7.0))
 
 
+@pytest.mark.slow
 def test_the_memory_of_a_process_is_beside_the_size_of_its_table():
     (row,) = forecasting_memory.memory([1000], 1)
     assert row["table_mib"] == 8 * 8 * 1000 / 2**20

@@ -174,6 +174,7 @@ def test_make_train_of_music_is_measured_into_its_own_file(trained, monkeypatch,
 SHAPE = music_speed.Shape(3, 7, 4, 12, 5, 6, 2)
 
 
+@pytest.mark.slow
 def test_training_is_timed_with_the_default_network(monkeypatch):
     # XLA would compile for half a minute.
     monkeypatch.setattr(parts, "configured", partial(parts.configured, **{"train.jit_compile": "false"}))

@@ -158,6 +158,7 @@ def test_the_default_training_says_how_many_translations_are_right():
 SHAPE = translation_speed.Shape(3, 5, 4, 30, 6, 8)
 
 
+@pytest.mark.slow
 def test_training_is_timed_with_the_network_of_the_preset():
     config = parts.configured(128, 256)
     context_dropout = PRESETS["multi30k"]["model"]["context_dropout"]

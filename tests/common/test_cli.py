@@ -109,8 +109,10 @@ def test_help_shows_every_verb_and_every_setting_with_default_unit_and_meaning(r
         assert max(map(len, text.splitlines())) <= 80
 
 
+@pytest.mark.parametrize("columns", ["60", "80", "100", "200"])
 @pytest.mark.parametrize("verb", VERBS, ids=VERB_NAMES)
-def test_the_help_of_a_verb_shows_its_options(run_main, verb):
+def test_the_help_of_a_verb_shows_its_options(run_main, verb, columns, monkeypatch):
+    monkeypatch.setenv("COLUMNS", columns)
     code, out, err = run_main(verb.name, "--help")
     verb = verb_of(verb, "fake_app")
     assert code == 0 and not err

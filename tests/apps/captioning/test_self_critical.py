@@ -266,6 +266,7 @@ def test_the_network_is_the_best_of_both_phases(whole):
     assert all(caption_pictures(model, preprocessor, inputs)[0])
 
 
+@pytest.mark.slow
 def test_a_run_that_was_stopped_in_the_second_phase_goes_on_to_the_same_weights(whole, first, tmp_path, monkeypatch):
     model, folder, cache = whole
     shutil.copytree(first[1], tmp_path, dirs_exist_ok=True)
@@ -310,6 +311,7 @@ def test_what_went_on_from_other_weights_is_begun_anew(tmp_path):
     assert not (phase.folder / "left").exists() and not phase.checkpoints_path.exists()
 
 
+@pytest.mark.slow
 def test_a_frozen_encoder_averages_and_sixteen_bits(tmp_path, whole, monkeypatch):
     """The decoder alone is trained, on stored features; the encoder stays as it was."""
     _, _, cache = whole

@@ -53,6 +53,7 @@ def captions_of(network, preprocessor):
     return preprocessor.invert(ids).numpy().tolist()
 
 
+@pytest.mark.slow
 def test_a_training_that_was_stopped_goes_on_to_the_same_weights(whole, tmp_path, monkeypatch):
     """Dropout and the order of the pictures go on, too."""
     original, seen = Bookkeeping.on_train_batch_begin, []

@@ -229,6 +229,7 @@ def test_a_saved_model_of_another_app_or_none(refused, tmp_path, verb):
 # What works
 
 
+@pytest.mark.slow
 def test_twenty_classes_an_empty_text_and_a_megabyte(sentiment, trained):
     run, model = trained / "runs" / "sentiment" / "weather", trained / "saved_models" / "sentiment"
     code, out, err = sentiment("evaluate", "--run", run, "--split", "train", "--json")

@@ -44,6 +44,7 @@ def whole(tmp_path_factory):
     return trained(tmp_path_factory.mktemp("whole"), scheduled_sampling=0.5)
 
 
+@pytest.mark.slow
 def test_a_training_that_was_stopped_goes_on_to_the_same_weights(whole, tmp_path, monkeypatch):
     """Dropout, the order of the pairs and the share of scheduled sampling go on, too."""
     original, seen = Bookkeeping.on_train_batch_begin, []
