@@ -4,6 +4,8 @@ that nobody measured, or a run throws away what another one took an hour to meas
 import inspect
 import json
 
+import pytest
+
 from benchmarks import cell_page, cell_table, layer_memory, layer_sections, results
 from benchmarks.layer_steps import Shape, roofline_seconds
 from common.layers import GRUCell, LSTMCell
@@ -64,6 +66,7 @@ def test_the_memory_of_a_step_is_at_least_what_its_backward_pass_cannot_do_witho
     assert states_and_gates < row["mib"] * 2**20 < 10 * states_and_gates
 
 
+@pytest.mark.slow
 def test_inference_and_layers_with_attention_are_timed():
     rows, _ = layer_sections.inference([Shape(2, 3, 4, 4)], ["LSTM", "GRU"], 1, ["keras"])
     assert [row["cell"] for row in rows] == ["LSTM", "GRU"]

@@ -37,6 +37,7 @@ def whole(tmp_path_factory):
     return trained(tmp_path_factory.mktemp("whole"))
 
 
+@pytest.mark.slow
 def test_a_training_that_was_stopped_goes_on_to_the_same_weights(whole, tmp_path, monkeypatch):
     """Keys, what is given, dropout and the order of the pieces go on, too."""
     original, seen = Bookkeeping.on_train_batch_begin, []

@@ -142,6 +142,7 @@ def test_no_word_that_occurs_twice(refused):
     assert "no word occurs 2 times" in refused(*train_on("my.csv"))
 
 
+@pytest.mark.slow
 def test_after_the_mistake_is_mended_the_name_is_free(sentiment, tmp_path):
     """Ten examples in all are few, but enough to try everything."""
     assert sentiment(*train_on("ten.csv"))[0] == 2
