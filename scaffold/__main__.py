@@ -5,6 +5,7 @@ to stop (SIGTERM) is taken like Ctrl-C, so that nothing half-made stays behind.
 """
 
 import argparse
+import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -46,6 +47,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     try:
         _run(words)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # The reader of our stdout (head, less) has seen enough; Python flushes once more at its end, and would complain.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except UserError as error:
         print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
