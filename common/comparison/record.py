@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from common.comparison.variants import Variants, flat
+from common.comparison.variants import Variants, flat, flat_tree
 from common.config_options import show
 from common.errors import UserError
 from common.files import write_json
@@ -82,7 +82,7 @@ def _refuse_others(folder: Path, before: Mapping[str, Any], new: Mapping[str, An
     _refuse_difference(folder, before["fixed"], new["fixed"], "")
     for variant in asked.variants:
         if variant.name in before["variants"]:
-            recorded = _flat(before["variants"][variant.name])
+            recorded = flat_tree(before["variants"][variant.name])
             _refuse_difference(folder, recorded, flat(variant.config), f" of {variant.name}")
 
 
@@ -93,10 +93,3 @@ def _refuse_difference(folder: Path, before: Mapping[str, Any], now: Mapping[str
                 f"{path}{of} is {show(now.get(path))}, but {folder} was begun with {show(before.get(path))}; give the settings "
                 "that it was begun with, or another --name"
             )
-
-
-def _flat(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    values = {}
-    for key, value in tree.items():
-        values |= _flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {f"{prefix}{key}": value}
-    return values

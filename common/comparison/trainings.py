@@ -130,7 +130,7 @@ def read_measured(training: Training, variant: str, known: Mapping[str, Any]) ->
         seed=training.config.train.seed,
         metrics={split: content["metrics"] for split, content in files.items()},
         baselines={split: content["baselines"] for split, content in files.items()},
-        train_seconds=_epoch_seconds(training.run) or files[TEST]["seconds"]["train"],
+        train_seconds=_epoch_seconds(training.run),
         parameters=files[TEST]["parameters"],
         usage=Usage(known.get("peak_bytes"), known.get("cpu_seconds")),
         inference_ms=known.get("inference_ms"),
@@ -145,9 +145,10 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _epoch_seconds(run: Run) -> float:
-    """Seconds of all epochs, over all processes that trained them; 0 if the history does not say."""
+    """Seconds of all epochs, over all processes that trained them."""
+    path = run.history_path
     try:
-        with open(run.history_path, newline="", encoding="utf-8") as file:
-            return sum(float(row.get("seconds") or 0) for row in csv.DictReader(file))
-    except FileNotFoundError:
-        return 0.0
+        with open(path, newline="", encoding="utf-8") as file:
+            return sum(float(row["seconds"]) for row in csv.DictReader(file))
+    except (OSError, KeyError, TypeError, ValueError) as error:
+        raise UserError(f"{path} is damaged ({error}); delete {path.parent}, which is trained again then") from error

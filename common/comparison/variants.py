@@ -71,12 +71,14 @@ def with_seed(config: ConfigModel, number: int) -> ConfigModel:
 
 def flat(config: ConfigModel) -> dict[str, Any]:
     """Returns the values of all settings by dotted path, as JSON has them."""
-    tree, values = config.model_dump(mode="json"), {}
-    for path in options_of(type(config)):
-        value: Any = tree
-        for name in path.split("."):
-            value = value[name]
-        values[path] = value
+    return flat_tree(config.model_dump(mode="json"))
+
+
+def flat_tree(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Returns the same of what `model_dump` gave."""
+    values = {}
+    for key, value in tree.items():
+        values |= flat_tree(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {f"{prefix}{key}": value}
     return values
 
 

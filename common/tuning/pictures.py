@@ -57,7 +57,7 @@ def _draw_progress(axes: Axes, complete: Sequence[Trial], pruned: Sequence[Trial
     best = [choose(values[: end + 1]) for end in range(len(values))]
     axes.step(numbers, best, where="post", color=ORANGE, zorder=2, label="best so far")
     if pruned:
-        # Half-way down the axis in its own measure: they have no quality.
+        # At the foot of the axes, in their own measure: they have no quality.
         axes.plot(
             [trial.number for trial in pruned],
             [0.02] * len(pruned),

@@ -13,7 +13,7 @@ import pytest
 
 from common.errors import UserError
 from scaffold import eject as module
-from scaffold.distributions import COMPANIONS, TOOLS, normalized, outside_modules
+from scaffold.distributions import COMPANIONS, TOOLS, Requirements, normalized, outside_modules
 from scaffold.eject import eject
 from scaffold.modules import OWN, closure, files_of, references
 from scaffold.names import applications
@@ -137,10 +137,7 @@ def test_it_asks_for_the_packages_that_it_imports_and_no_others(project, app):
 def test_every_package_that_is_declared_is_imported_or_its_reason_is_known():
     """Else `eject` cannot tell whether a project needs it: name what it goes with in COMPANIONS."""
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text("utf-8"))["project"]
-    paths = {path for top in OWN for path in modules_of(REPOSITORY / top)}
     paths = {path.relative_to(REPOSITORY).as_posix() for top in OWN for path in (REPOSITORY / top).rglob("*.py")}
-    from scaffold.distributions import Requirements
-
     imported = outside_modules(REPOSITORY, paths)
     probe = Requirements(REPOSITORY, paths, paths)
     unknown = [
