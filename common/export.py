@@ -8,7 +8,6 @@ temporary name, loaded in a fresh process that has neither this repository nor K
 
 import contextlib
 import datetime
-import errno
 import importlib.metadata
 import json
 import os
@@ -27,8 +26,9 @@ from common import op_libraries
 from common.errors import UserError
 from common.files import TEMPORARY_PREFIX, atomic_directory, write_json
 from common.questions import Case, matched_questions
-from common.saved_model import DEFAULT_ENDPOINT, EXAMPLE_FILE, GRAPH_FILE, METADATA_FILE, list_versions
+from common.saved_model import DEFAULT_ENDPOINT, EXAMPLE_FILE, GRAPH_FILE, METADATA_FILE
 from common.server.tensors import write_request
+from common.versions import publish
 
 _VERIFIER = Path(__file__).with_name("verify_saved_model.py")
 _VERIFIER_SECONDS = 600
@@ -104,7 +104,7 @@ def export_model(
             write_json(extra, _notes(app, functions, metadata or {}))
             write_json(directory / EXAMPLE_FILE, example)
             verifier.verify(request)
-        return _publish(staging, models)
+        return publish(staging, models)
     except BaseException:
         shutil.rmtree(staging, ignore_errors=True)
         raise
@@ -218,21 +218,6 @@ def _notes(app: str, functions: Mapping[str, Callable], metadata: Mapping[str, A
 def _describe(spec: Any) -> dict[str, Any]:
     shape = None if spec.shape.rank is None else spec.shape.as_list()
     return {"dtype": spec.dtype.name, "shape": shape}
-
-
-def _publish(staging: Path, models: Path) -> Path:
-    """Renames a finished export to the next free number; of two at a time each gets its own."""
-    while True:
-        versions = list_versions(models)
-        target = models / str(versions[-1] + 1 if versions else 1)
-        try:
-            os.rename(staging, target)
-            return target
-        except OSError as error:
-            if error.errno not in (errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR):
-                raise
-            if target.exists() and not target.is_dir():
-                raise UserError(f"{target} is a file where the next version belongs; move it away") from error
 
 
 class _Verifier:

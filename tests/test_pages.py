@@ -48,3 +48,12 @@ def test_the_gradient_by_scale_can_be_drawn_again(tmp_path):
     scales.PICTURE, scales.STEPS = tmp_path / "gradient_scales.png", 4
     assert scales.main() == 0
     assert [path.name for path in tmp_path.iterdir()] == ["gradient_scales.png"]
+
+
+def test_the_picture_of_the_whole_can_be_drawn_again_and_knows_every_application(tmp_path):
+    overview = program("overview")
+    overview.PATH = tmp_path / "overview.png"
+    assert overview.main() == 0
+    assert overview.PATH.read_bytes().startswith(b"\x89PNG")
+    first_page = (REPOSITORY / "README.md").read_text("utf-8")
+    assert all(f"[{name}](apps/{name}/README.md)" in first_page for name in overview.NAMES)

@@ -12,7 +12,6 @@ from apps.captioning.config import WIDEST_BEAM
 from common.errors import UserError
 
 TITLE = "Captioning"
-_MOST_BEST = 10
 _EXAMPLES, _EXAMPLE_SEED = 5, 8  # scenes of another seed than the bundled data
 
 
@@ -28,34 +27,29 @@ def build_tab(model: Any, workspace: Any) -> None:
     """
     import gradio
 
+    from common.demo.beam_controls import beam_controls, beam_defaults
     from common.demo.page import picture_of
 
     model.signature("beam")
-    about = model.metadata
     caption = workspace.answering(lambda *given: shown(model, workspace, *given))
     gradio.Markdown("Give a picture: JPEG, PNG, GIF, WebP or BMP. What the model looked at for a word is in colour.")
     with gradio.Row():
         with gradio.Column():
             picture = _picture_input()
-            with gradio.Row():
-                n_best = gradio.Slider(1, _MOST_BEST, value=3, step=1, label="n-best")
-                width = gradio.Slider(1, WIDEST_BEAM, value=about["beam_width"], step=1, label="beam")
-                penalty = gradio.Slider(0, 3, value=about["length_penalty"], step=0.1, label="length_penalty")
+            controls = beam_controls("beam", WIDEST_BEAM, model.metadata)
             ask = gradio.Button("Caption", variant="primary")
             examples = gradio.Column()
         with gradio.Column():
             best = gradio.Textbox(label="caption", interactive=False, lines=2)
             others = gradio.HTML()
     looked = picture_of("where the model looked")
-    inputs, outputs = [picture, n_best, width, penalty], [best, others, looked]
+    inputs, outputs = [picture, *controls], [best, others, looked]
     with examples:
         gradio.Examples(
             [[str(path)] for path in example_pictures(workspace)],
             [picture],
             outputs,
-            workspace.answering(
-                lambda path: shown(model, workspace, path, 3, about["beam_width"], about["length_penalty"])
-            ),
+            workspace.answering(lambda path: shown(model, workspace, path, *beam_defaults(model.metadata))),
             run_on_click=True,
             label="examples: one click",
         )

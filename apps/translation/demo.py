@@ -18,7 +18,6 @@ EXAMPLES = (
     "half past seven",
     "1,250 euros",
 )
-_MOST_BEST = 10
 
 
 def build_tab(model: Any, workspace: Any) -> None:
@@ -33,34 +32,29 @@ def build_tab(model: Any, workspace: Any) -> None:
     """
     import gradio
 
+    from common.demo.beam_controls import beam_controls, beam_defaults
     from common.demo.page import picture_of
 
     model.signature("attention")
-    about = model.metadata
     translate = workspace.answering(lambda *given: shown(model, workspace, *given))
     gradio.Markdown("Type a sentence in the language that the model was trained to translate from.")
     with gradio.Row():
         with gradio.Column():
             text = gradio.Textbox(label="sentence", lines=2, max_lines=8, max_length=workspace.max_characters)
-            with gradio.Row():
-                n_best = gradio.Slider(1, _MOST_BEST, value=3, step=1, label="n-best")
-                width = gradio.Slider(1, WIDEST_BEAM, value=about["beam_width"], step=1, label="beam_width")
-                penalty = gradio.Slider(0, 3, value=about["length_penalty"], step=0.1, label="length_penalty")
+            controls = beam_controls("beam_width", WIDEST_BEAM, model.metadata)
             ask = gradio.Button("Translate", variant="primary")
             examples = gradio.Column()
         with gradio.Column():
             best = gradio.Textbox(label="translation", interactive=False, lines=2)
             others = gradio.HTML()
     picture = picture_of("where the model looked")
-    inputs, outputs = [text, n_best, width, penalty], [best, others, picture]
+    inputs, outputs = [text, *controls], [best, others, picture]
     with examples:
         gradio.Examples(
             [[example] for example in EXAMPLES],
             [text],
             outputs,
-            workspace.answering(
-                lambda given: shown(model, workspace, given, 3, about["beam_width"], about["length_penalty"])
-            ),
+            workspace.answering(lambda given: shown(model, workspace, given, *beam_defaults(model.metadata))),
             run_on_click=True,
             label="examples: one click",
         )

@@ -22,7 +22,7 @@ from typing import Any
 from common.errors import UserError
 from common.export_formats.comparison import Comparison, compare
 from common.files import TEMPORARY_PREFIX, atomic_directory, write_json
-from common.saved_model import list_versions
+from common.versions import publish
 
 ABOUT_FILE = "about.json"
 _RUNNER = Path(__file__).with_name("run_file.py")
@@ -129,7 +129,7 @@ def export_file(
                 "packages": _versions(("tensorflow", "keras", *converter.PACKAGES)),
             }
             write_json(directory / ABOUT_FILE, about)
-        return _publish(staging, folder), about
+        return publish(staging, folder), about
     except BaseException:
         shutil.rmtree(staging, ignore_errors=True)
         raise
@@ -215,17 +215,3 @@ def _describe(spec: Any, batch: int) -> dict[str, Any]:
 
 def _versions(packages: Iterable[str]) -> dict[str, str]:
     return {package: importlib.metadata.version(package.replace("_", "-")) for package in packages}
-
-
-def _publish(staging: Path, folder: Path) -> Path:
-    """Renames a finished folder to the next free number."""
-    while True:
-        versions = list_versions(folder)
-        target = folder / str(versions[-1] + 1 if versions else 1)
-        try:
-            os.rename(staging, target)
-            return target
-        except OSError:
-            # Another export took the number meanwhile.
-            if not target.is_dir():
-                raise

@@ -48,6 +48,7 @@ def main() -> int:
 
 
 def draw() -> Figure:
+    """A row for each application, and one for the verbs."""
     figure = Figure(figsize=(12.4, 5.6), layout="constrained")
     axes = figure.add_subplot()
     bottom = -ROW * (len(APPLICATIONS) - 1) - HEIGHT / 2
@@ -61,13 +62,12 @@ def draw() -> Figure:
     for row, (name, stages) in enumerate(zip(NAMES, APPLICATIONS, strict=True)):
         y = -ROW * row
         axes.text(-0.25, y, name, ha="right", va="center", fontsize=11, weight="bold")
-        ends = [0 if stage is None else 1 for stage in stages]
         for column, stage in enumerate(stages):
             if stage is None:
                 continue
             outer = column in (0, len(stages) - 1)
             _box(axes, LEFTS[column], y, WIDTHS[column], stage, ORANGE if outer else BLUE)
-            after = next((other for other in range(column + 1, len(stages)) if ends[other]), None)
+            after = next((other for other in range(column + 1, len(stages)) if stages[other]), None)
             if after is not None:
                 _arrow(axes, (LEFTS[column] + WIDTHS[column], y), (LEFTS[after], y))
     _draw_verbs(axes, bottom - 1.05)

@@ -16,6 +16,7 @@ import pytest
 from common import export, verify_saved_model
 from common.errors import UserError
 from common.text_questions import text_questions
+from common.versions import publish
 from tests.common import tiny_series_model, tiny_text_model
 
 tf = pytest.importorskip("tensorflow")
@@ -127,12 +128,12 @@ def test_two_exports_at_the_same_time_get_two_numbers(tmp_path):
         (staging / "saved_model.pb").write_text(str(i))
     barrier = threading.Barrier(len(stagings))
 
-    def publish(staging):
+    def publish_at_once(staging):
         barrier.wait(10)
-        return export._publish(staging, tmp_path)
+        return publish(staging, tmp_path)
 
     with concurrent.futures.ThreadPoolExecutor(len(stagings)) as pool:
-        versions = list(pool.map(publish, stagings))
+        versions = list(pool.map(publish_at_once, stagings))
     assert sorted(path.name for path in tmp_path.iterdir()) == [str(n) for n in range(1, 9)]
     assert [(path / "saved_model.pb").read_text() for path in versions] == [str(i) for i in range(8)]
 
