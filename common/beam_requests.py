@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
     import tensorflow as tf
 
-STEEPEST = 10  # length penalty
+MAX_LENGTH_PENALTY = 10
 
 
 def beam_flags(width: str, widest: int, answers: str) -> tuple[Flag, ...]:
@@ -38,7 +38,7 @@ def beam_flags(width: str, widest: int, answers: str) -> tuple[Flag, ...]:
             "length_penalty",
             f"0 favours short {answers}, 1 is about the mean over the tokens; none = as in the settings of the training",
             "FLOAT",
-            convert=number(0, STEEPEST),
+            convert=number(0, MAX_LENGTH_PENALTY),
         ),
     )
 
@@ -80,7 +80,7 @@ def beam_specs() -> tuple[tf.TensorSpec, ...]:
     )
 
 
-def widest_asked(
+def checked_width(
     beam_width: tf.Tensor, length_penalty: tf.Tensor, examples: tf.Tensor, widest: int, example: str
 ) -> tf.Tensor:
     """The width that a search for all examples needs, int32 scalar, after the request was looked at.
@@ -103,8 +103,8 @@ def widest_asked(
             [f"beam_width must be 1 to {widest}, for each {example}"],
         ),
         tf.debugging.Assert(
-            tf.reduce_all((length_penalty >= 0) & (length_penalty <= STEEPEST)),
-            [f"length_penalty must be 0 to {STEEPEST}, for each {example}"],
+            tf.reduce_all((length_penalty >= 0) & (length_penalty <= MAX_LENGTH_PENALTY)),
+            [f"length_penalty must be 0 to {MAX_LENGTH_PENALTY}, for each {example}"],
         ),
         *(
             tf.debugging.Assert(

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from apps.captioning.captioner import Captioner
 from apps.captioning.config import WIDEST_BEAM
-from common.beam_requests import beam_specs, widest_asked
+from common.beam_requests import beam_specs, checked_width
 from common.data.token_vocabulary import END_ID, PAD_ID
 
 IMAGES = (tf.TensorSpec([None], tf.string, name="image"),)
@@ -72,7 +72,7 @@ def endpoints(model, preprocessor):
         return answer(image, features, found.ids, found.log_probabilities)
 
     def beam(image, beam_width, length_penalty):
-        width = widest_asked(beam_width, length_penalty, image, WIDEST_BEAM, "image")
+        width = checked_width(beam_width, length_penalty, image, WIDEST_BEAM, "image")
         features, there = features_of(image), tf.strings.length(image) > 0
         found = captioner.beam_search(features, width, length_penalty, beam_width)
         own = there[:, None] & (tf.range(width)[None, :] < beam_width[:, None])

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from apps.translation.config import WIDEST_BEAM
 from apps.translation.translate import Translator
-from common.beam_requests import beam_specs, widest_asked
+from common.beam_requests import beam_specs, checked_width
 from common.data.token_vocabulary import PAD_ID
 from common.text_questions import text_questions
 
@@ -60,7 +60,7 @@ def endpoints(model, preprocessor):
         }
 
     def beam(text, beam_width, length_penalty):
-        width = widest_asked(beam_width, length_penalty, text, WIDEST_BEAM, "text")
+        width = checked_width(beam_width, length_penalty, text, WIDEST_BEAM, "text")
         found = translator.beam_search(preprocessor(text)["source_ids"], width, length_penalty, beam_width)
         own = tf.range(width)[None, :] < beam_width[:, None]
         ids = tf.reshape(found.ids, [-1, tf.shape(found.ids)[2]])

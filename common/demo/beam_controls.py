@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 _SHOWN, _MOST_SHOWN = 3, 10  # answers
-_STEEPEST = 3  # length penalty; `predict` takes more
+_MOST_PENALTY = 3  # length penalty; `predict` takes more
 
 
 def beam_controls(width: str, widest: int, metadata: Mapping[str, Any]) -> tuple[Any, Any, Any]:
@@ -22,7 +22,7 @@ def beam_controls(width: str, widest: int, metadata: Mapping[str, Any]) -> tuple
         return (
             gradio.Slider(1, _MOST_SHOWN, value=shown, step=1, label="n-best"),
             gradio.Slider(1, widest, value=beam_width, step=1, label=width),
-            gradio.Slider(0, _STEEPEST, value=length_penalty, step=0.1, label="length_penalty"),
+            gradio.Slider(0, _MOST_PENALTY, value=length_penalty, step=0.1, label="length_penalty"),
         )
 
 
