@@ -15,7 +15,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.child import MEBIBYTE
-from benchmarks.layer_steps import GATES, Shape, keras_steps, ours
+from benchmarks.layer_shapes import GATES, Shape
+from benchmarks.layer_steps import keras_steps, ours
 
 _ALLOCATION = re.compile(r"^allocation \d+: size (\d+), (?:.*, )?(?:preallocated-temp|maybe-live-out)", re.MULTILINE)
 

@@ -10,15 +10,14 @@ import tensorflow as tf
 
 from benchmarks.janet import JANET, JANETCell
 from benchmarks.layer_memory import memory
+from benchmarks.layer_shapes import GATES, STANDARD, Shape, roofline_seconds
 from benchmarks.layer_steps import (
-    GATES,
-    Shape,
+    PRODUCT,
     gradient_function,
     inference_step,
     keras_steps,
     ours,
     product_step,
-    roofline_seconds,
     thread_count,
     training_step,
     with_attention,
@@ -29,24 +28,16 @@ from common import layers
 from common.layers.attention_cell import FORMS
 from common.layers.recurrent_layer import RecurrentLayer
 
-_STANDARD = [
-    "64x128x128x256",
-    "64x400x128x128",
-    "32x256x64x64",
-    "16x100x512x1024",
-    "128x50x256x512",
-    "1x1000x64x128",
-]
 SHAPES = {
-    "gated": _STANDARD,
-    "inference": _STANDARD,
-    "bidirectional": _STANDARD,
+    "gated": STANDARD,
+    "inference": STANDARD,
+    "bidirectional": STANDARD,
     "custom": ["64x128x128x256", "64x400x128x128", "32x256x64x64"],
     "scans": ["8x4096x64x128"],
     "growth": [f"8x{time}x64x64" for time in (128, 256, 512, 1024, 2048, 4096, 8192)],
     "cells": ["32x200x128x128"],
     "attention": ["64x30x256x256"],
-    "memory": _STANDARD,
+    "memory": STANDARD,
 }
 SCANS = ("MinGRU", "MinLSTM", "LRU", "RGLRU", "QRNN", "MLSTM")
 Goals = list[tuple[str, bool]]
@@ -64,7 +55,7 @@ def gated(shapes: Sequence[Shape], cells: Sequence[str], rounds: int, peers: Seq
         for name in filter(GATES.get, cells):
             steps = {"ours": ours(name, shape), "product": product_step()}
             times = _times_with_peers(steps, rounds, name, shape, peers)
-            roofline = roofline_seconds(shape.operations(GATES[name]), times["product"].median)
+            roofline = roofline_seconds(shape.operations(GATES[name]), PRODUCT, times["product"].median)
             row = {"cell": name, "shape": str(shape), **_row(times)}
             rows.append({**row, "roofline_share": roofline / times["ours"].median})
     goals = _goals_of(rows, "keras_ratio", 1.6, rows)

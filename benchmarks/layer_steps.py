@@ -5,41 +5,16 @@ A training step is forward, backward, and the gradients of all weights and of th
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import keras
 import numpy as np
 import tensorflow as tf
 
+from benchmarks.layer_shapes import Shape
 from common import layers
 
 PRODUCT = 2048  # rows and columns of the matrices whose product is the roofline
-GATES = {"LSTM": 4, "GRU": 3}
 Step = Callable[[], object]
-
-
-@dataclass(frozen=True)
-class Shape:
-    """Sizes of one layer and its input, written `BATCHxTIMExFEATURESxUNITS`."""
-
-    batch: int
-    time: int
-    features: int
-    units: int
-
-    @classmethod
-    def parse(cls, text: str) -> "Shape":
-        return cls(*map(int, text.split("x")))
-
-    def __str__(self) -> str:
-        return f"{self.batch}x{self.time}x{self.features}x{self.units}"
-
-    def operations(self, gates: int) -> float:
-        """Floating-point operations of the products of a training step: forward, and twice as many backward."""
-        return 3 * 2 * self.batch * self.time * (self.features + self.units) * gates * self.units
-
-    def sequence(self) -> np.ndarray:
-        return np.random.default_rng(0).standard_normal((self.batch, self.time, self.features), np.float32)
 
 
 def thread_count() -> int:
@@ -112,8 +87,3 @@ def product_step() -> Step:
     """The product of two large matrices: its rate is what the processor can do at best."""
     matrix = tf.constant(np.random.default_rng(0).standard_normal((PRODUCT, PRODUCT), np.float32))
     return lambda: tf.matmul(matrix, matrix).numpy()
-
-
-def roofline_seconds(operations: float, product_seconds: float) -> float:
-    """What so many operations take at the rate of the product."""
-    return operations * product_seconds / (2 * PRODUCT**3)

@@ -12,7 +12,8 @@ import tensorflow as tf
 
 from benchmarks import results
 from benchmarks.layer_sections import SECTIONS, SHAPES, cell_layers
-from benchmarks.layer_steps import Shape, thread_count
+from benchmarks.layer_shapes import Shape
+from benchmarks.layer_steps import thread_count
 
 
 def main() -> int:

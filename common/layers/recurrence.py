@@ -16,7 +16,7 @@ Reference: the hoisting of products out of the loop is that of Appleyard et al. 
 import keras
 from keras import ops
 
-from common.layers.backend import scan, vjp, with_gradient
+from common.layers.backend import has_accelerator, scan, vjp, with_gradient
 
 ROWS = 2048  # steps times batch of one chunk: enough for an efficient product, few enough for the cache
 STEPS = 16  # of one chunk where the size of the batch is not known
@@ -74,12 +74,16 @@ def recurrence(
 def chunk_length(time, batch):
     """Steps of one chunk: a divisor of `time` if there is one near `ROWS` rows, else what the sequence is padded to.
 
+    An accelerator has no cache to stay in: there the whole sequence is one chunk.
+
     Args:
         time: int, or None if unknown.
         batch: int, or None if unknown.
     """
     if time is None:
         return STEPS
+    if has_accelerator():
+        return time
     most = max(1, min(time, ROWS // batch if batch else STEPS))
     divisor = max(length for length in range(1, most + 1) if time % length == 0)
     return divisor if 2 * divisor >= most else most

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from benchmarks import cell_page, cell_table, layer_memory, layer_sections, results
-from benchmarks.layer_steps import Shape, roofline_seconds
+from benchmarks.layer_shapes import Shape, roofline_seconds
 from common.layers import GRUCell, LSTMCell
 from common.layers.attention_cell import FORMS
 
@@ -45,7 +45,7 @@ def test_a_length_that_was_seen_is_not_compiled_again():
 
 
 def test_the_roofline_of_one_large_product_is_its_own_time():
-    assert roofline_seconds(2 * 2048**3, 0.25) == 0.25
+    assert roofline_seconds(2 * 2048**3, 2048, 0.25) == 0.25
 
 
 def test_memory_is_what_a_compiled_step_allocates_and_not_what_it_is_given():

@@ -6,18 +6,19 @@ scan(body, carry, xs, outputs_like, reverse)   a loop over the leading axis, com
 vjp(function, primals)                         value and vector-Jacobian product
 with_gradient(forward, backward, operands)   a function whose gradient is given, not derived
 random_uniform(shape, seed_generator)        random numbers, fast under XLA
+has_accelerator()                            whether there is a GPU or TPU to run on
 """
 
 import keras
 
 if keras.backend.backend() == "tensorflow":
-    from common.layers.backend.tensorflow import random_uniform, scan, vjp, with_gradient
+    from common.layers.backend.tensorflow import has_accelerator, random_uniform, scan, vjp, with_gradient
 elif keras.backend.backend() == "jax":
-    from common.layers.backend.jax import random_uniform, scan, vjp, with_gradient
+    from common.layers.backend.jax import has_accelerator, random_uniform, scan, vjp, with_gradient
 else:
     raise ImportError(
         f"common.layers runs on the Keras backends tensorflow and jax, not on {keras.backend.backend()!r}: "
         "set KERAS_BACKEND=tensorflow or KERAS_BACKEND=jax"
     )
 
-__all__ = ["random_uniform", "scan", "vjp", "with_gradient"]
+__all__ = ["has_accelerator", "random_uniform", "scan", "vjp", "with_gradient"]

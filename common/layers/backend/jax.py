@@ -3,10 +3,13 @@
 import jax
 import keras
 
+UNROLL = 8  # steps of one turn of a loop on an accelerator, where starting a turn costs as much as a step
+
 
 def scan(body, carry, xs, length, outputs_like, reverse=False):
     """See `common.layers.backend.tensorflow.scan`."""
-    return jax.lax.scan(body, carry, xs, length=length, reverse=reverse)
+    unroll = UNROLL if has_accelerator() else 1
+    return jax.lax.scan(body, carry, xs, length=length, reverse=reverse, unroll=unroll)
 
 
 def vjp(function, primals):
@@ -38,3 +41,8 @@ def with_gradient(forward, backward, operands):
 def random_uniform(shape, seed_generator):
     """See `common.layers.backend.tensorflow.random_uniform`."""
     return keras.random.uniform(shape, seed=seed_generator)
+
+
+def has_accelerator():
+    """See `common.layers.backend.tensorflow.has_accelerator`."""
+    return jax.default_backend() != "cpu"

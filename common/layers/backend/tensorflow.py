@@ -2,11 +2,13 @@
 
 import contextlib
 import contextvars
+import functools
 from collections.abc import Iterator
 
 import keras
 import tensorflow as tf
 
+UNROLL = 8  # steps of one turn of a loop on an accelerator, where starting a turn costs as much as a step
 _WRITES_IN_ORDER = contextvars.ContextVar("writes_in_order", default=False)
 
 
@@ -57,9 +59,20 @@ def scan(body, carry, xs, length, outputs_like, reverse=False):
         written = tuple(array.write(place, value) for array, value in zip(arrays, keras.tree.flatten(y)))
         return count + 1, tuple(keras.tree.flatten(after)), written
 
-    _, flat_carry, arrays = tf.while_loop(
-        lambda count, *_: count < length, one_step, (0, tuple(flat_carry), arrays), maximum_iterations=length
+    def steps(number, *loop):
+        for _ in range(number):
+            loop = one_step(*loop)
+        return loop
+
+    unroll = UNROLL if has_accelerator() and isinstance(length, int) else 1
+    turns = length // unroll
+    loop = tf.while_loop(
+        lambda count, *_: count < turns * unroll,
+        functools.partial(steps, unroll),
+        (0, tuple(flat_carry), arrays),
+        maximum_iterations=turns,
     )
+    _, flat_carry, arrays = steps(length % unroll, *loop) if unroll > 1 else loop
     stacked = [array.stack() for array in arrays]
     if flipped:
         stacked = [tf.reverse(values, [0]) for values in stacked]
@@ -130,3 +143,8 @@ def random_uniform(shape, seed_generator):
     """
     seed = tf.cast(seed_generator.next(), tf.int32)
     return tf.random.stateless_uniform(shape, seed, alg="philox")
+
+
+def has_accelerator():
+    """Whether TensorFlow sees a GPU or TPU; what is traced then is meant to run there."""
+    return bool(tf.config.list_physical_devices("GPU") or tf.config.list_physical_devices("TPU"))

@@ -1,11 +1,13 @@
 """The scan of cells that are linear in their state. If it fails, they forget the wrong things or learn from wrong gradients."""
 
+import functools
+
 import keras
 import numpy as np
 import pytest
 from keras import ops
 
-from common.layers.linear_scan import linear_scan
+from common.layers.linear_scan import FORMS, linear_scan
 from tests.conformance.cell_battery import randoms
 from tests.conformance.differentiation import ON_TENSORFLOW, compiled, gradient_function, gradients
 
@@ -58,27 +60,32 @@ def assert_close(actual, expected, tolerance=1e-5):
         np.testing.assert_allclose(np.asarray(one), other, rtol=tolerance, atol=tolerance)
 
 
+@pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("reverse", [False, True])
 @pytest.mark.parametrize("special", ["plain", "mask", "resets", "both"])
 @pytest.mark.parametrize("time", LENGTHS)
-def test_states_and_gradients_are_those_of_a_numpy_loop(time, special, reverse):
+def test_states_and_gradients_are_those_of_a_numpy_loop(time, special, reverse, form):
     mask = bools(time, 0.6) if special in ("mask", "both") else None
     resets = bools(time, 0.2, seed=2) if special in ("resets", "both") else None
     given, d_states = arrays(time), arrays(time, seed=3)[1]
     options = {"mask": mask, "resets": resets, "reverse": reverse}
-    assert_close(linear_scan(*map(ops.convert_to_tensor, given), **options), numpy_loop(*given, **options))
-    found = gradients(lambda *operands: ops.sum(linear_scan(*operands, **options)[0] * d_states), [], given)
+    ours = functools.partial(linear_scan, **options, form=form)
+    assert_close(ours(*map(ops.convert_to_tensor, given)), numpy_loop(*given, **options))
+    found = gradients(lambda *operands: ops.sum(ours(*operands)[0] * d_states), [], given)
     assert_close(found, numpy_gradients(*given, d_states, **options))
 
 
-def test_a_long_sequence_compiled_by_xla_gives_the_states_and_gradients_of_a_numpy_loop():
+@pytest.mark.parametrize("form", FORMS)
+def test_a_long_sequence_compiled_by_xla_gives_the_states_and_gradients_of_a_numpy_loop(form):
     given, d_states = arrays(16_384), arrays(16_384, seed=3)[1]
-    differentiate = gradient_function(lambda *operands: ops.sum(linear_scan(*operands)[0] * d_states), [])
-    assert_close(compiled(linear_scan)(*given), numpy_loop(*given))
+    ours = functools.partial(linear_scan, form=form)
+    differentiate = gradient_function(lambda *operands: ops.sum(ours(*operands)[0] * d_states), [])
+    assert_close(compiled(ours)(*given), numpy_loop(*given))
     assert_close(compiled(differentiate)(*given), numpy_gradients(*given, d_states))
 
 
-def test_pairs_are_complex_numbers():
+@pytest.mark.parametrize("form", FORMS)
+def test_pairs_are_complex_numbers(form):
     (keep, write, state), (angle, other, first) = arrays(7), arrays(7, seed=4)
     keep = keep * np.exp(1j * angle)
     write, state, cotangent = write + 1j * other, state + 1j * first, arrays(7, seed=5)[1]
@@ -86,7 +93,7 @@ def test_pairs_are_complex_numbers():
     parts = [part.astype("float32") for each in (keep, write, state) for part in (each.real, each.imag)]
 
     def scanned(*parts):
-        return linear_scan(parts[:2], parts[2:4], parts[4:])
+        return linear_scan(parts[:2], parts[2:4], parts[4:], form=form)
 
     for actual, whole in zip(scanned(*map(ops.convert_to_tensor, parts)), expected, strict=True):
         assert_close(actual, (whole.real, whole.imag))
