@@ -77,6 +77,9 @@ class Renaming:
         tree = ast.parse(source)
         replaced = self._in_tree(tree, source)
         fixtures = _fixtures(tree, self.old)
+        # A test that makes a set also asks for it, by the name that TFDS gives it.
+        made = _builders([tree]) if _is_test(tree) else ()
+        sets = {snake(name): snake(self.classes[name]) for name in made if name in self.classes}
         lines = source.splitlines(keepends=True)
         edits: list[tuple[tuple[int, int], tuple[int, int], str]] = []
         dotted: list[str] = []  # the names of `apps.music.config` up to here
@@ -97,6 +100,8 @@ class Renaming:
                     new = self.new
             elif token.type == tokenize.COMMENT or token.type in _TEXTS:
                 new = replaced.get(token.start) or self.text(token.string)
+                for old_set, new_set in sets.items():
+                    new = re.sub(rf"\b{old_set}\b", new_set, new)
             if token.type != tokenize.NAME and token.string != ".":
                 dotted = []
             if new is not None and new != token.string:
@@ -196,6 +201,10 @@ def _fixtures(tree: ast.Module, name: str) -> set[str]:
         if any("fixture" in ast.unparse(decorator) for decorator in decorators):
             return {name}
     return set()
+
+
+def _is_test(tree: ast.Module) -> bool:
+    return any(isinstance(node, ast.FunctionDef) and node.name.startswith("test_") for node in tree.body)
 
 
 def snake(name: str) -> str:

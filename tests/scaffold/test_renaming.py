@@ -90,6 +90,17 @@ def test_builders_get_names_of_their_own_and_their_folders_with_them():
     assert snake("TunesMidiSongs") == "tunes_midi_songs"
 
 
+def test_a_test_that_makes_a_set_asks_for_it_by_its_new_name():
+    source = (
+        "class MidiSongs(tfds.core.GeneratorBasedBuilder): ...\n\n\ndef test_songs():\n"
+        '    assert load("midi_songs/rock", not_midi_songs) == "from midi_songs (tfds)"\n'
+    )
+    assert renamed(source) == (
+        "class TunesMidiSongs(tfds.core.GeneratorBasedBuilder): ...\n\n\ndef test_songs():\n"
+        '    assert load("tunes_midi_songs/rock", not_midi_songs) == "from tunes_midi_songs (tfds)"\n'
+    )
+
+
 def test_a_copy_of_a_copy_has_one_prefix():
     source = "class TunesMidiSongs(tfds.core.GeneratorBasedBuilder): ...\n"
     assert renamed(source, "tunes", "hymns") == source.replace("Tunes", "Hymns")
