@@ -256,7 +256,7 @@ def to_numbers(table: Table, name: str) -> np.ndarray:
         raise UserError(
             f"{table.place(int(wrong[0]))}, column {name!r}: {value[:40]!r} is not a number{hint}"
             + (f" ({len(wrong):,} values of this column are not)" if len(wrong) > 1 else "")
-            + "; correct it, leave it empty if it is missing, or leave the column out of data.targets, past and known."
+            + f"; correct it{table.flags.or_left_out}."
         )
     infinite = np.flatnonzero(np.isinf(numbers))
     if len(infinite):
