@@ -2,6 +2,7 @@
 
 APP ?= sentiment
 ARGS ?=
+$(if $(filter command,$(origin ARG)),$(error there is no variable ARG; more arguments are given by ARGS="..."))
 # What compare compares, e.g. CELLS=lstm,gru, and with how many seeds.
 CELLS ?=
 SEEDS ?=
@@ -25,7 +26,7 @@ VERBS := train evaluate export predict serve diagnose tune
 .PHONY: help setup setup-gpu setup-browser $(VERBS) compare demo new-app eject test test-slow test-jax lint format docs docs-links notebooks clean distclean
 
 help: ## list the targets
-	@echo 'make TARGET [APP=name of a folder in apps/] [ARGS="more arguments"] [PYTHON=python for .venv]'
+	@echo 'make TARGET [APP=name of a folder in apps/; sentiment if left out] [ARGS="more arguments"] [PYTHON=python for .venv]'
 	@echo
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' Makefile
 	@echo
@@ -62,7 +63,7 @@ new-app: $(STAMP) ## copy an application under a name of your own: NAME=reviews 
 	@$(RUN) -m scaffold new-app --name '$(NAME)' --from '$(FROM)'
 
 eject: $(STAMP) ## make a project of its own of an application: APP=sentiment TO=../my-project
-	@$(RUN) -m scaffold eject --app '$(APP)' --to '$(TO)'
+	@$(RUN) -m scaffold eject --app '$(if $(filter-out file,$(origin APP)),$(APP))' --to '$(TO)'
 
 test: $(STAMP) ## run the tests (no network, no GPU)
 	$(RUN) -m pytest --numprocesses 2 --dist loadfile $(ARGS)

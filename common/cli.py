@@ -106,7 +106,7 @@ def parse(
     arguments = [*given.pop("arguments", ()), *plain]
     _refuse_rest(verb, rest, arguments, config, package)
     settings = {name[2:]: value for name, value in given.items() if name[2:] in options_of(config)}
-    return Command(app, package, config, presets, verb.name, read_flags(verb, given), settings, tuple(arguments))
+    return Command(app, package, config, presets, verb.name, read_flags(verb, given, app), settings, tuple(arguments))
 
 
 def _verb(app: str, word: str | None) -> Verb:

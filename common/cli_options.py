@@ -299,8 +299,13 @@ def verb_of(verb: Verb, package: str) -> Verb:
     return replace(verb, flags=flags, arguments=module.ARGUMENTS, example=module.EXAMPLE)
 
 
-def read_flags(verb: Verb, given: Mapping[str, Any]) -> dict[str, Any]:
+def read_flags(verb: Verb, given: Mapping[str, Any], app: str = "") -> dict[str, Any]:
     """Returns the verb's own options by name, converted and with defaults.
+
+    Args:
+        verb: Whose options they are.
+        given: Text by option.
+        app: Name of the application, for the examples in what is said of a missing option.
 
     Raises:
         UserError: For a missing option or a value that is none of the choices.
@@ -309,7 +314,7 @@ def read_flags(verb: Verb, given: Mapping[str, Any]) -> dict[str, Any]:
     for flag in verb.flags:
         value = given.get(f"--{flag.name}", flag.default)
         if flag.required and value is None:
-            raise UserError(f"{verb.name} needs --{flag.name} {flag.placeholder}")
+            raise UserError(f"{verb.name} needs --{flag.name} {flag.placeholder}, {flag.meaning.replace('{app}', app)}")
         if flag.choices and value not in flag.choices:
             guess = did_you_mean(value, flag.choices)
             raise UserError(f"--{flag.name} is {show(value)}, but must be {listed(flag.choices)}{guess}")

@@ -22,6 +22,7 @@ def run_to_train(command: Command) -> tuple[Any, Run, bool]:
     if flags["resume"] is None:
         settings = command.resolve()
         the_run = create_run(flags["runs"], command.app, settings, flags["name"])
+        the_run.note(preset=flags["preset"])
         try:
             require_export_place(command)
         except UserError:

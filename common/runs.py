@@ -107,6 +107,11 @@ class Run:
         write_json(self.info_path, {**self.info(), **values})
 
     @property
+    def preset(self) -> str | None:
+        """The preset that the training was begun with; None without one, or where nothing was noted."""
+        return self.info().get("preset") if self.info_path.exists() else None
+
+    @property
     def trained(self) -> bool:
         """Whether the training ended and its model was saved."""
         return bool(self.info().get("trained")) and self.model_path.exists()

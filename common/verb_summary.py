@@ -3,7 +3,6 @@
 import contextlib
 import importlib
 import shlex
-import sys
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 from common.command import Command
 from common.config import changed_settings
 from common.console import get_console, show_seconds
+from common.interpreter import python_command
 from common.native_log import hold_back_native_log
 from common.runs import Run
 
@@ -91,12 +91,17 @@ def show_end(command: Command, the_run: Run, version: Path, stages: Stages) -> N
         },
         commands_with_model(command, version.parent, the_run),
     )
+    if the_run.preset == "tiny":
+        console.line(
+            "\nA model of the preset tiny is worth nothing: it shows that everything runs. Train without --preset tiny for one "
+            "that answers."
+        )
     console.line(f"\nDone in {show_seconds(sum(stages.seconds.values()))}.")
 
 
 def commands_with_model(command: Command, model: Path, the_run: Run) -> list[tuple[str, str]]:
     """Returns what to try with the exported model of a run: purpose and command."""
-    start = f"{_python()} -m apps.{command.app}"
+    start = f"{python_command()} -m apps.{command.app}"
     example = importlib.import_module(f"{command.package}.predict").EXAMPLE
     words = shlex.join(_words_for(the_run, example))
     return [
@@ -116,9 +121,3 @@ def _words_for(the_run: Run, example: Iterable[str]) -> list[str]:
         elif words and words[-1].startswith("--"):
             words.pop()
     return words
-
-
-def _python() -> str:
-    """Returns how a person in this folder calls the Python that runs this: `.venv/bin/python`, or `python`."""
-    here = Path(sys.executable)
-    return str(here.relative_to(Path.cwd())) if here.is_relative_to(Path.cwd()) else "python"

@@ -25,7 +25,7 @@ def reduced_makefile(text: str, repository: Path, app: str, has: Callable[[str],
     result = "\n".join(line for block in kept for line in block) + "\n"
     result = _without_unused(result)
     result = re.sub(r"^APP \?= .*$", f"APP := {app}", result, flags=re.MULTILINE)
-    result = result.replace("[APP=name of a folder in apps/] ", "")
+    result = result.replace("[APP=name of a folder in apps/; sentiment if left out] ", "")
     result = re.sub(r" APP=\w+", "", result)
     result = re.sub(r"\b(apps\.|runs/|saved_models/)[a-z]\w*", rf"\g<1>{app}", result)
     # The meaning of a target, for `make help`.

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from common.errors import UserError
 from common.files import TEMPORARY_PREFIX, atomic_write, require_writable_directory
+from common.interpreter import python_command
 from scaffold.app_page import page_of_new_app, with_row
 from scaffold.modules import OWN
 from scaffold.names import check_application, check_new_name, is_installed, places_of
@@ -65,9 +66,9 @@ def new_app(repository: Path, name: str, source: str) -> None:
     print(
         f"apps/{name} is a copy of {source} under its own name, with its tests in tests/apps/{name} and its row in\n"
         f"tests/conformance/rows/{name}.py{notebook}; README.md and apps/README.md name it.\n\n"
-        f"  python -m apps.{name} train --preset tiny\n"
-        f"  python -m pytest tests/apps/{name}\n"
-        f"  python -m pytest tests/conformance/test_apps.py -k {name}\n\n"
+        f"  {python_command()} -m apps.{name} train --preset tiny\n"
+        f"  {python_command()} -m pytest tests/apps/{name}\n"
+        f"  {python_command()} -m pytest tests/conformance/test_apps.py -k {name}\n\n"
         f'"Make it yours" in apps/{name}/README.md says what to change where.'
     )
 

@@ -13,6 +13,9 @@ import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from common.cli import exit_code_of
+from common.errors import UserError
+
 REPOSITORY = Path(__file__).parents[1]
 HEADING = "## Make it yours"
 APPS = sorted(
@@ -98,12 +101,16 @@ def is_made(app: str, part: str) -> bool:
 
 
 def main(words: Sequence[str]) -> str:
-    """The changes that the words name: an application and one part or more."""
+    """The changes that the words name: an application and one part or more.
+
+    Raises:
+        UserError: there is no such application or part.
+    """
     app, *parts = words or ("",)
     if app not in APPS or not parts or not set(parts) <= set(PARTS):
-        sys.exit(f"error: give an application ({', '.join(APPS)}) and one or more of {', '.join(PARTS)}")
+        raise UserError(f"give an application ({', '.join(APPS)}) and one or more of {', '.join(PARTS)}")
     return "".join(change_of(app, part) for part in parts)
 
 
 if __name__ == "__main__":
-    sys.stdout.write(main(sys.argv[1:]))
+    sys.exit(exit_code_of(lambda: sys.stdout.write(main(sys.argv[1:]))))

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from common.errors import UserError
 from tests.command_line import environment, run_python
 from tests.make_it_yours import (
     APPS,
@@ -110,7 +111,7 @@ def test_a_change_can_be_taken_from_the_page_by_its_name(copy):
     words = [APPS[0], "loss", "metric"]
     assert main(words) == change_of(APPS[0], "loss") + change_of(APPS[0], "metric")
     for wrong in ([], [APPS[0]], [APPS[0], "lose"], ["nothing", "loss"]):
-        with pytest.raises(SystemExit, match="cell, loss, metric, endpoint"):
+        with pytest.raises(UserError, match="cell, loss, metric, endpoint"):
             main(wrong)
 
 

@@ -6,7 +6,6 @@ strictly. What cannot be read as it stands is a `UserError` that names file and 
 
 from __future__ import annotations
 
-import csv
 import itertools
 import json
 import posixpath
@@ -15,13 +14,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath, PureWindowsPath
 
+from common.data.separators import separator_with
 from common.data.text_files import decoded_lines, open_bytes, table_records
 from common.errors import UserError
 
 PICTURE_ENDINGS = (".jpg", ".jpeg", ".png", ".gif", ".webp", ".bmp")
 _COLUMNS = ("image", "caption")
-_SEPARATORS = (",", ";", "\t")
-_LONGEST_HEADER = 10_000  # characters; JSON is often a single line of a hundred million
 _TOKEN_LINE = re.compile(r"(?P<name>[^\t]+)#\d+\t(?P<caption>.*)", re.DOTALL)
 _FORMS = (
     "CSV whose first line names the columns image and caption, the token file of Flickr8k (name.jpg#0, a tab, the caption) "
@@ -93,7 +91,7 @@ def read_captions_or_names(path: str) -> CaptionTable | PictureNames:
                 break
         first = beginning[-1].strip() if beginning else ""
         lines = itertools.chain(beginning, lines)
-        separator = _separator_of(first[:_LONGEST_HEADER])
+        separator = separator_with(first, _COLUMNS)
         if not first:
             raise UserError(f"{path} is empty; expected {_FORMS}.")
         if first.startswith(("{", "[")):
@@ -109,15 +107,6 @@ def read_captions_or_names(path: str) -> CaptionTable | PictureNames:
     if not table.captions:
         raise UserError(f"{path} has no captions; expected at least a few pictures with theirs.")
     return table
-
-
-def _separator_of(header: str) -> str | None:
-    """What separates the columns of a first line that names them; None for any other line."""
-    for separator in _SEPARATORS:
-        names = next(csv.reader([header], delimiter=separator), [])
-        if set(_COLUMNS) <= {name.strip() for name in names}:
-            return separator
-    return None
 
 
 def _what_is_wrong(first: str) -> str:

@@ -151,9 +151,11 @@ def _refuse_missing_values(rows: Rows) -> None:
     row = rows.order[missing.any(axis=1)].min()
     place = int(np.flatnonzero(rows.order == row)[0])
     column = int(missing[place].argmax())
+    count = int(missing.sum())
+    which, them = (f", one of {count:,} in all", "them") if count > 1 else ("", "it")
     raise UserError(
-        f"{rows.table.place(int(row))}: the value in column {rows.columns[column]!r} is missing, one of "
-        f"{int(missing.sum()):,} in all; complete them, or choose {rows.table.flags.missing} interpolate or forward."
+        f"{rows.table.place(int(row))}: the value in column {rows.columns[column]!r} is missing{which}; "
+        f"complete {them}, or choose {rows.table.flags.missing} interpolate or forward."
     )
 
 

@@ -60,7 +60,9 @@ def read_history(
         filled.append(whole.rows(start, len(whole)))
     count = sum(int(np.isnan(each.values).sum()) for each in series)
     if count:
-        gaps += (f"{count:,} missing values were filled ({PREDICTION.missing} {missing}).",)
+        gaps += (
+            f"{count:,} missing {'value was' if count == 1 else 'values were'} filled ({PREDICTION.missing} {missing}).",
+        )
     return SeriesSet(tuple(filled), columns, frequency, str(path), keys), (*notes, *gaps)
 
 
@@ -129,7 +131,7 @@ def _read(
     if absent:
         others = [name for name in names if name not in needed]
         raise UserError(
-            f"{path} has no column {shown(absent)}, which {why}; its columns are {shown(names)}"
+            f"{path} has no column{'' if len(absent) == 1 else 's'} {shown(absent)}, which {why}; its columns are {shown(names)}"
             f"{did_you_mean(absent[0], others)}"
         )
     keys, found = find_keys(names, path, named or Keys(), needed, PREDICTION, trained)

@@ -40,6 +40,13 @@ class Flags:
         """The same as the end of an advice."""
         return f", or {self.rows_as_steps}" if self.frequency else ""
 
+    @property
+    def or_left_out(self) -> str:
+        """What else may be done about a value that is no number, as the end of an advice; a trained model needs its columns."""
+        if not self.frequency:
+            return ", or leave it empty if it is missing"
+        return ", leave it empty if it is missing, or leave the column out of data.targets, past and known"
+
 
 TRAINING = Flags("--data.time", "--data.id", "--data.missing", "--data.frequency")
 PREDICTION = Flags("--time", "--id", "--missing")

@@ -69,7 +69,7 @@ def split_in_time(whole: SeriesSet, data, look_back: int, horizon: int) -> tuple
             notes.append(f"{without:,} series have fewer than {horizon} rows for {name} and are not in it.")
     if filled:
         how = "repeating the last value" if policy == "forward" else "a straight line between their neighbours"
-        notes.append(f"{filled:,} missing values were filled by {how}.")
+        notes.append(f"{filled:,} missing {'value was' if filled == 1 else 'values were'} filled by {how}.")
     if unused:
         notes.append(f"{unused:,} rows after those of the test are not used.")
     return {name: whole.with_series(given) for name, given in parts.items()}, tuple(notes)

@@ -19,12 +19,12 @@ import pandas as pd
 
 from apps.forecasting.columns import shown
 from apps.forecasting.keys import TRAINING, Flags
+from common.data.separators import SEPARATORS, first_line, separator_of
 from common.data.text_files import decoded_lines, open_bytes
 from common.errors import UserError
 
 # What stands for a missing value. pandas' own list, without those that are names elsewhere.
 _MISSING = ("", "NA", "N/A", "n/a", "NaN", "nan", "-nan", "-NaN", "NULL", "null", "None", "<NA>", "#N/A", "#NA")
-_DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab"}
 _SUFFIXES = (".csv", ".tsv", ".csv.gz", ".tsv.gz")
 _PARQUET = (".parquet", ".pq")
 _INDEX, _UNNAMED_INDEX = "index", "__index_level_0__"  # as pandas and Parquet call one without a name
@@ -172,11 +172,10 @@ def _header(path: str) -> tuple[list[str], str]:
             "or rename it if it is one of them."
         )
     with open_bytes(path) as stream:
-        first = next((line for line in decoded_lines(stream, path) if line.strip()), None)
-    if first is None:
+        first, _ = first_line(decoded_lines(stream, path))
+    if not first:
         raise UserError(f"{path} is empty; expected a first line with the names of the columns, then the rows.")
-    bare = re.sub(r'"[^"]*"', "", first)
-    delimiter = max(_DELIMITERS, key=bare.count)
+    delimiter = separator_of(first)
     names = [name.strip() for name in next(csv.reader([first], delimiter=delimiter))]
     given = [name for name in names if name]
     if not given or all(_NUMBER.fullmatch(name) or _DATE.fullmatch(name) for name in given):
@@ -215,7 +214,7 @@ def _check_lines(path: str, delimiter: str, columns: int) -> None:
         if len(fields) != columns:
             raise UserError(
                 f"{path}, line {line}: {len(fields)} fields, but the first line names {columns} columns"
-                f" ({_DELIMITERS[delimiter]}-separated); mend the line"
+                f" ({SEPARATORS[delimiter]}-separated); mend the line"
                 + (
                     ", and put numbers with a decimal comma in quotes or separate by semicolons."
                     if delimiter == ","
@@ -257,7 +256,7 @@ def to_numbers(table: Table, name: str) -> np.ndarray:
         raise UserError(
             f"{table.place(int(wrong[0]))}, column {name!r}: {value[:40]!r} is not a number{hint}"
             + (f" ({len(wrong):,} values of this column are not)" if len(wrong) > 1 else "")
-            + "; correct it, leave it empty if it is missing, or leave the column out of data.targets, past and known."
+            + f"; correct it{table.flags.or_left_out}."
         )
     infinite = np.flatnonzero(np.isinf(numbers))
     if len(infinite):

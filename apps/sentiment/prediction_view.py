@@ -63,8 +63,9 @@ class PredictionView:
             spans += [(f"{value:+.3f} ", _colour(value / largest)), (f"{printable(word)}  ", "")]
         total = sum(value for _, value in words)
         others = total - sum(value for _, value in strongest)
-        if len(words) > len(strongest):
-            spans.append((f"{others:+.3f} {len(words) - len(strongest)} other words  ", "dim"))
+        rest = len(words) - len(strongest)
+        if rest:
+            spans.append((f"{others:+.3f} {rest} other word{'' if rest == 1 else 's'}  ", "dim"))
         if isinstance(bias, (int, float)):
             spans.append((f"{bias:+.3f} bias  = {total + bias:+.3f}", "dim"))
         self._write(spans)

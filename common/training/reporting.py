@@ -26,6 +26,8 @@ class TrainingConsole(Protocol):
 
     def line(self, text: str = "") -> None: ...
 
+    def warn(self, text: str) -> None: ...
+
 
 class Reporting(keras.callbacks.Callback):
     """Shows and logs a training.

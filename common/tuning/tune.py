@@ -23,6 +23,7 @@ from common.config_options import AnyOf, options_of, show
 from common.console import get_console, show_seconds, show_value
 from common.errors import UserError
 from common.files import atomic_write, require_writable_directory
+from common.interpreter import python_command
 from common.quality import Quality, quality_of
 from common.runs import Run, require_run_name
 from common.tuning.record import COMPLETE, FAILED, FILE, PRUNED, Record, Trial, open_record
@@ -90,7 +91,8 @@ def _try_all(search: Search) -> None:
             console.line(f"  {show_seconds(flags['timeout'])} are over, so no other trial begins")
             return
         trial, suggestion = _next(search)
-        title = f"  trial {trial.number + 1}/{flags['trials']}"
+        # By the number that the folder, the table and the picture have; the first is 0.
+        title = f"  trial {trial.number} ({trial.number + 1} of {flags['trials']})"
         console.line(f"{title}: {', '.join(f'{path} {_short(value)}' for path, value in trial.params.items())}")
         trial = _carried_out(search, trial, suggestion)
         record.put(trial)
@@ -217,9 +219,23 @@ def _show(search: Search) -> None:
     console.line(
         f"  chosen on validation data, so {quality.metric} there flatters the best; a training with it measures it on the test"
     )
-    folder, again = record.folder, f"python -m apps.{search.command.app} train --config {record.folder / BEST}"
+    folder, again = (
+        record.folder,
+        f"{python_command()} -m apps.{search.command.app} train --config {record.folder / BEST}",
+    )
     written = {"trials": folder / TRIALS, "picture": folder / PICTURE, "best settings": folder / BEST}
     console.files(written, [("train with the best settings, evaluate and export", again)])
+    given = flat(search.base)
+    kept = [
+        f"{path} {show(given[path])}"
+        for path in ("data.limit", "train.epochs")
+        if path in given and path not in search.space and search.command.origin(path)
+    ]
+    if kept:
+        console.line(
+            f"\n{BEST} keeps {' and '.join(kept)}, as the search had; for a training with "
+            "all data and more epochs add --data.limit none --train.epochs N"
+        )
 
 
 def _short(value: Any) -> str:

@@ -221,7 +221,7 @@ def test_negative_numbers_are_values(command, number):
             "evaluate --run x --train.epochs 3",
             "evaluate takes no settings such as --train.epochs; the run or the model brings its own",
         ),
-        ("evaluate", "evaluate needs --run DIR"),
+        ("evaluate", "evaluate needs --run DIR, the run directory, e.g. runs/fake/20260101-120000"),
         (
             "evaluate --run x --split tset",
             "--split is tset, but must be test, validation or train; did you mean test?",

@@ -96,7 +96,7 @@ def test_the_table_is_for_people(ask):
 def test_the_explanation_adds_up_for_a_reader(ask):
     """Else the numbers shown beside the words are not those of the answer."""
     _, words = ask("good bad film", explain=True, stream=io.StringIO()).splitlines()
-    assert " ".join(words.split()) == "+4.000 good -3.000 bad +0.000 1 other words +0.250 bias = +1.250"
+    assert " ".join(words.split()) == "+4.000 good -3.000 bad +0.000 1 other word +0.250 bias = +1.250"
 
 
 def test_colours_on_a_terminal(ask):

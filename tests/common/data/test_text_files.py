@@ -9,6 +9,8 @@ import subprocess
 
 import pytest
 
+from common.data.separators import separator_of, separator_with
+from common.data.splitting import make_splits
 from common.data.text_files import read_labelled_texts, read_texts
 from common.errors import UserError
 
@@ -206,3 +208,55 @@ def test_standard_input_that_is_not_text(monkeypatch):
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"fine\n\xff\n")))
     with pytest.raises(UserError, match="standard input, line 2: byte 0xff"):
         read_texts("-")
+
+
+def test_a_file_with_semicolons_is_read_and_the_guess_is_said(tmp_path):
+    """A spreadsheet of many countries writes semicolons and a byte order mark; else its owner learns nothing."""
+    content = b"\xef\xbb\xbf" + table(";").replace("text;label", "message; category").encode()
+    path = written(tmp_path / "excel.csv", content)
+    examples = read_labelled_texts(path, "message", "category")
+    assert list(zip(examples.texts, examples.labels, strict=True)) == ROWS
+    assert examples.notes == (f"{path}: read with semicolons between the columns.",)
+    assert make_splits(read_labelled_texts(written(tmp_path / "l.csv", SEMICOLONS))).notes == (
+        f"{tmp_path / 'l.csv'}: read with semicolons between the columns.",
+    )
+    notes = []
+    assert read_texts(path, "message", notes) == [text for text, _ in ROWS]
+    assert notes == list(examples.notes)
+    # A wrong name is answered with those that are there, one by one.
+    assert "no column 'text'; what is there: 'message', 'category'. Name the right one" in message(path)
+    ragged = written(tmp_path / "ragged.csv", "text;label\ngood; really;pos\n")
+    assert "line 2: 3 fields, but the first line names 2 columns (semicolon-separated)" in message(ragged)
+
+
+SEMICOLONS = "text;label\n" + "".join(f"{word} {n};{word}\n" for word in ("good", "bad") for n in range(20))
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "text,label",
+        "text,label,a;b;c;d",
+        '"a;b;c;d;e",label,text',
+        'text,label,"two;;;;',
+        "label,;;;;,text",
+        "x\ty,text,label",
+    ],
+)
+def test_a_file_with_commas_is_read_by_its_header_whatever_its_texts_hold(tmp_path, header):
+    """Semicolons and tabs are part of people's texts: a comma file must never be cut at them."""
+    names = next(csv.reader([header]))
+    row = {name: f"odd {name}" for name in names} | {"text": "a; b\t; c; d", "label": "pos;neg"}
+    fields = ",".join(row[name] for name in names)
+    path = written(tmp_path / "a.csv", f"{header}{chr(34) if header.count(chr(34)) % 2 else ''}\n{fields}\n")
+    examples = read_labelled_texts(path)
+    assert (list(examples.texts), list(examples.labels)) == (["a; b\t; c; d"], ["pos;neg"])
+    assert examples.notes == ()
+
+
+def test_separators_of_headers():
+    assert separator_of("a;b;c,d\n") == ";" and separator_of("a;b,c") == "," and separator_of("a") == ","
+    assert separator_of("a;b,c", usual="\t") == "," and separator_of("a", usual="\t") == "\t"
+    assert separator_of('"x;y;z",b\r\n') == "," and separator_of('a,"b;c;') == ","
+    assert separator_of("a;b;c,d", ["c,d"]) == ";" and separator_of("a;b;c,d", ["d"]) == ","
+    assert separator_with("x" * 1_000_000 + ",text", ["text"]) is None

@@ -41,6 +41,9 @@ class QuietConsole:
     def line(self, text=""):
         self.lines.append(text)
 
+    def warn(self, text):
+        self.lines.append(f"warning: {text}")
+
     def update(self, step, *, unusual=False, **metrics):
         self.updates.append((step, metrics))
         self.unusual += [step] if unusual else []

@@ -1,6 +1,7 @@
 """What a user loses without these: the best weights, the reason why a training failed, the curves."""
 
 import csv
+import json
 import os
 import signal
 
@@ -10,6 +11,8 @@ import tensorflow as tf
 
 from common.config_sections import TrainConfig
 from common.errors import UserError
+from common.runs import Run
+from common.training.fit import _warn_of_few_steps
 from tests.common.training import small_training as small
 
 
@@ -32,6 +35,24 @@ def test_the_model_ends_with_the_weights_of_its_best_epoch(tmp_path):
     assert result.best_epoch == 1 + int(np.argmin(values))
     assert model.evaluate(small.validation_data(), return_dict=True, verbose=0)["loss"] == pytest.approx(min(values))
     assert result.best_value == min(values)
+
+
+@pytest.mark.parametrize(("preset", "warned"), [(None, True), ("tiny", False), ("overfit", False), ("photos", True)])
+def test_few_steps_are_said_with_a_number_of_epochs(tmp_path, preset, warned):
+    """Else a person takes a network that had hardly begun for all that their data give."""
+    (tmp_path / "run.json").write_text(json.dumps({"app": "sentiment", "preset": preset}))
+    console, run = small.QuietConsole(), Run(tmp_path, "sentiment")
+    _warn_of_few_steps(4, 2, run, console)
+    sentence = "warning: 8 steps in all are few for a network that starts from nothing; more epochs: --train.epochs 25"
+    assert console.lines == [sentence] * warned
+    _warn_of_few_steps(4, 25, run, console)
+    assert len(console.lines) == warned
+
+
+def test_a_short_training_warns_before_it_begins(tmp_path):
+    console = small.QuietConsole()
+    small.train(tmp_path, config(epochs=1), small.Batches(), console=console)
+    assert console.lines[0].startswith("warning: 10 steps in all are few")
 
 
 def test_early_stopping_waits_for_patience_and_no_longer(tmp_path):
