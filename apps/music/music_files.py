@@ -156,6 +156,8 @@ def read_notes(path: str) -> tuple[NotePiece, list[str]]:
 
 def _file_of_music(path: str) -> Path:
     place = Path(path).expanduser()
+    if not place.exists():
+        raise UserError(f"There is no file {place} (looked from {Path.cwd()}).")
     if not place.is_file() or place.suffix.lower() not in (*SUFFIXES, ".json"):
         raise UserError(f"{place} is no file of music; give one that ends in {listed([*SUFFIXES, '.json'], 'or')}.")
     return place

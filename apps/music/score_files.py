@@ -20,6 +20,7 @@ from zipfile import BadZipFile
 
 import numpy as np
 
+from apps.music.abc_checks import foreign_text, lacks_length, read_text
 from apps.music.score import (
     Score,
     UnreadableFile,
@@ -51,15 +52,23 @@ def read_scores(path: Path, name: str) -> list[Score]:
         name: what to call it for people.
 
     Raises:
-        UnreadableFile: music21 cannot read it, or there are no notes in it.
+        UnreadableFile: music21 cannot read it, there are no notes in it, or words that are no ABC.
     """
     from music21.exceptions21 import Music21Exception
     from music21.stream import Opus
 
+    abc = read_text(path) if path.suffix.lower() == ".abc" else None
+    foreign, is_much = ("", False) if abc is None else foreign_text(abc)
+    if is_much:
+        raise UnreadableFile(foreign)
     try:
         stream = parse(path)
     # What music21 raises on files that are damaged or of another kind; nothing but the parser is called here.
     except (Music21Exception, ParseError, BadZipFile, OSError, RecursionError, *_ODD) as error:
+        if abc is not None and lacks_length(abc):
+            raise UnreadableFile(
+                "it does not say how long a note is; begin it with the lines X:1, L:1/4 and K:C"
+            ) from error
         raise UnreadableFile(f"music21 cannot read it: {shown_error(error)}") from error
     streams = list(stream.scores) if isinstance(stream, Opus) else [stream]
     scores = []
@@ -70,6 +79,8 @@ def read_scores(path: Path, name: str) -> list[Score]:
         except (Music21Exception, ZeroDivisionError) as error:  # what music21 computes only when it is asked
             raise UnreadableFile(f"music21 cannot read it: {shown_error(error)}") from error
         scores.append(replace(score, told=(*told, *score.told)))
+    if foreign:
+        scores[0] = replace(scores[0], told=(*scores[0].told, foreign))
     scores = [score for score in scores if any(map(len, score.parts))]
     if not scores:
         raise UnreadableFile("it has no notes")

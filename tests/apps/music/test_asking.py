@@ -307,8 +307,12 @@ def test_missing_files_and_folders_are_named(ask, tmp_path):
     for wish in ("melody", "prime"):
         for model in (Voices(), Events()):
             if wish == "prime" or model.metadata["representation"] == "voices":
-                for place in (tmp_path / "nowhere.mid", tmp_path):
-                    with pytest.raises(UserError, match=f"{place} is no file of music"):
+                missing = tmp_path / "nowhere.mid"
+                for place, sentence in (
+                    (missing, f"There is no file {missing}"),
+                    (tmp_path, f"{tmp_path} is no file of"),
+                ):
+                    with pytest.raises(UserError, match=sentence):
                         ask(model, **{wish: place})
 
 

@@ -65,7 +65,8 @@ def test_what_is_left_out_of_abc_is_a_quarter_in_c():
     [
         ({}, "there is no melody yet"),
         ({"notes": "C", "file": "a.mid"}, "there are a file and notes"),
-        ({"notes": "?!"}, "the-notes.abc"),
+        ({"notes": "?!"}, "the-notes.abc cannot be used: it has no notes"),
+        ({"notes": "hello world ???"}, "“hello” in “hello world [?]{3}” is no ABC"),
         ({"notes": "C D E F |", "seed": "x"}, "--seed is x, but must be a whole number"),
     ],
 )

@@ -190,7 +190,9 @@ def test_events_become_files_too(ask, tmp_path):
         (("--soundfont", "x.sf2"), "--soundfont is for sound; name a file that ends in .wav with --output"),
         (("--soundfont", "x.sf2", "--output", "a.wav"), "soundfont"),
         (("--melody", "tune.mid", "--prime", "prime.mid"), "--melody and --prime cannot both be given"),
-        (("--melody", "nowhere.mid"), "nowhere.mid is no file of music"),
+        (("--melody", "nowhere.mid"), "There is no file nowhere.mid (looked from "),
+        (("--melody", "words.abc"), "words.abc cannot be used: “hello” in “hello world ???” is no ABC"),
+        (("--prime", "words.abc"), "words.abc cannot be used: “hello” in “hello world ???” is no ABC"),
         (("--melody", "bad.mid"), "bad.mid cannot be used: it is no MIDI"),
         (("--melody", "drums.mid"), "drums.mid cannot be used: it has nothing but percussion"),
         (("--prime", "tune.mid", "--bars", "1"), "leaves nothing of the 16 steps of the piece to compose"),
@@ -204,6 +206,7 @@ def test_mistakes_are_one_sentence_and_write_nothing(ask, words, sentence, tmp_p
     files["drums"] = midi_bytes([(9, [(0, 480, 36)])])
     for name, content in files.items():
         (tmp_path / f"{name}.mid").write_bytes(content)
+    (tmp_path / "words.abc").write_text("X:1\nM:4/4\nL:1/4\nK:C\nhello world ???\n")
     before = sorted(tmp_path.rglob("*"))
     out, err = ask(*words, code=2)
     assert all(line.startswith("warning: ") for line in out.splitlines())
