@@ -18,7 +18,12 @@ PAGE = Path(__file__).parents[1] / "docs" / "cells.md"
 
 
 def main() -> int:
-    PAGE.write_text(rewritten(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+    try:
+        page = rewritten(PAGE.read_text(encoding="utf-8"))
+    except ValueError as error:
+        print(f"error: {error}; add these two lines where the cell belongs", file=sys.stderr)
+        return 2
+    PAGE.write_text(page, encoding="utf-8")
     return 0
 
 

@@ -138,6 +138,10 @@ class Renaming:
                 right = node.right
                 if isinstance(right, ast.Constant) and right.value in snakes:
                     found[_place(right, lines)] = repr_like(lines, right, snakes[right.value])
+            elif isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "TITLE":
+                # Of the tab in the demo.
+                if isinstance(node.value, ast.Constant) and node.value.value == title(self.old):
+                    found[_place(node.value, lines)] = repr_like(lines, node.value, title(self.new))
             elif isinstance(node, ast.ImportFrom) and node.module in ("apps", "tests.apps"):
                 for alias in node.names:
                     if alias.name == self.old:

@@ -12,6 +12,7 @@ STYLE = """
 .unroll-table .number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; width: 9em; }
 .unroll-words { line-height: 2.1; overflow-wrap: anywhere; max-height: 24em; overflow-y: auto; }
 .unroll-words span { padding: 0.15em 0.25em; border-radius: 0.25em; }
+.unroll-model { margin: 0 !important; opacity: 0.7; font-size: 0.85em; overflow-wrap: anywhere; }
 .unroll-notice { padding: 1em 0; }
 .unroll-note { border-left: 3px solid #d55e00; padding-left: 0.8em; margin: 0.3em 0; overflow-wrap: anywhere; }
 footer { display: none !important; }

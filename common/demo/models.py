@@ -52,7 +52,9 @@ def load_for_tab(app: str, package: str, model_dir: Path) -> ModelOfTab:
         return ModelOfTab(app, module, load(model_dir, app))
     except UserError as error:
         sentence = " ".join(str(error).split())
-        return ModelOfTab(app, module, None, f"{sentence[:1].upper()}{sentence[1:]}.", _trainings(app))
+        if not sentence.startswith(str(model_dir)):  # a path is written as it is
+            sentence = f"{sentence[:1].upper()}{sentence[1:]}"
+        return ModelOfTab(app, module, None, f"{sentence}.", _trainings(app))
 
 
 def _trainings(app: str) -> Sequence[str]:

@@ -3,6 +3,7 @@
 Gradio is imported by `import_gradio` alone, after its telemetry was turned off.
 """
 
+import html
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -112,6 +113,7 @@ def _fill(gradio: ModuleType, each: ModelOfTab, workspace: Workspace) -> None:
         _notice(gradio, each.problem, each.commands)
         return
     try:
+        gradio.HTML(f'<p class="unroll-model">{html.escape(str(each.model.path))}</p>')
         each.module.build_tab(each.model, workspace)
     except UserError as error:
         _notice(gradio, f"{workspace.sentence(error)}.", ())

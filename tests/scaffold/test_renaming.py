@@ -101,6 +101,10 @@ def test_a_test_that_makes_a_set_asks_for_it_by_its_new_name():
     )
 
 
+def test_the_tab_of_the_demo_is_called_like_the_new_application():
+    assert renamed('TITLE = "Music"\nHEADING = "Music"\n') == 'TITLE = "Tunes"\nHEADING = "Music"\n'
+
+
 def test_a_copy_of_a_copy_has_one_prefix():
     source = "class TunesMidiSongs(tfds.core.GeneratorBasedBuilder): ...\n"
     assert renamed(source, "tunes", "hymns") == source.replace("Tunes", "Hymns")
