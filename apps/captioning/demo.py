@@ -28,7 +28,7 @@ def build_tab(model: Any, workspace: Any) -> None:
     import gradio
 
     from common.demo.beam_controls import beam_controls, beam_defaults
-    from common.demo.page import picture_of
+    from common.demo.page import answer_on, picture_of
 
     model.signature("beam")
     caption = workspace.answering(lambda *given: shown(model, workspace, *given))
@@ -53,7 +53,7 @@ def build_tab(model: Any, workspace: Any) -> None:
             run_on_click=True,
             label="examples: one click",
         )
-    ask.click(caption, inputs, outputs)
+    answer_on([ask.click], caption, inputs, outputs)
 
 
 def shown(

@@ -31,7 +31,7 @@ def build_tab(model: Any, workspace: Any) -> None:
     import gradio
 
     from apps.forecasting.predict import columns_of
-    from common.demo.page import picture_of
+    from common.demo.page import answer_on, picture_of
 
     columns = columns_of(model)
     forecast = workspace.answering(lambda *given: shown(model, workspace, *given))
@@ -67,7 +67,7 @@ def build_tab(model: Any, workspace: Any) -> None:
                 run_on_click=True,
                 label="example: one click",
             )
-    ask.click(forecast, inputs, outputs)
+    answer_on([ask.click], forecast, inputs, outputs)
 
 
 def description(model: Any) -> str:

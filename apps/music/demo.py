@@ -38,7 +38,7 @@ def build_tab(model: Any, workspace: Any) -> None:
     """
     import gradio
 
-    from common.demo.page import picture_of
+    from common.demo.page import answer_on, picture_of
 
     about = model.metadata
     has_voices = about["representation"] == "voices"
@@ -80,7 +80,7 @@ def build_tab(model: Any, workspace: Any) -> None:
     task.change(lambda chosen: gradio.update(visible=chosen != FREE), [task], [given_group], queue=False)
     with examples:
         _examples(gradio, tasks, [task, notes, seed], outputs, model, workspace)
-    ask.click(compose, inputs, outputs)
+    answer_on([ask.click], compose, inputs, outputs)
 
 
 def tasks_of(model: Any) -> list[str]:

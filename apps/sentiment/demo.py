@@ -34,6 +34,7 @@ def build_tab(model: Any, workspace: Any) -> None:
     import gradio
 
     from apps.sentiment.answers import EXPLAIN_ENDPOINT
+    from common.demo.page import answer_on
 
     model.signature(EXPLAIN_ENDPOINT)  # said in the tab, not at the first answer
     classify = workspace.answering(lambda text: shown(answer(model, workspace, text)))
@@ -57,8 +58,7 @@ def build_tab(model: Any, workspace: Any) -> None:
             run_on_click=True,
             label="examples: one click",
         )
-    ask.click(classify, [text], outputs)
-    text.submit(classify, [text], outputs)
+    answer_on([ask.click, text.submit], classify, [text], outputs)
 
 
 def answer(model: Any, workspace: Any, text: str) -> dict[str, Any]:
@@ -69,7 +69,7 @@ def answer(model: Any, workspace: Any, text: str) -> dict[str, Any]:
     """
     from apps.sentiment.answers import answers
 
-    (found,) = answers(model, [workspace.text(text, "a review")], explain=True)
+    (found,) = answers(model, [workspace.text(text, "a text")], explain=True)
     return found
 
 
@@ -101,7 +101,9 @@ def contributions_html(found: dict[str, Any]) -> str:
     rows: list[tuple[str, float]] = [(str(word), value) for word, value in words[:_STRONGEST_WORDS]]
     others = words[_STRONGEST_WORDS:]
     if others:
-        rows.append((f"{len(others):,} other words", sum(value for _, value in others)))
+        rows.append(
+            (f"{len(others):,} other {'word' if len(others) == 1 else 'words'}", sum(value for _, value in others))
+        )
     rows.append(("no word (bias)", found["bias"]))
     total = sum(value for _, value in words) + found["bias"]
     rows.append((f"together: the score of “{found['label']}”", total))

@@ -33,7 +33,7 @@ def build_tab(model: Any, workspace: Any) -> None:
     import gradio
 
     from common.demo.beam_controls import beam_controls, beam_defaults
-    from common.demo.page import picture_of
+    from common.demo.page import answer_on, picture_of
 
     model.signature("attention")
     translate = workspace.answering(lambda *given: shown(model, workspace, *given))
@@ -58,8 +58,7 @@ def build_tab(model: Any, workspace: Any) -> None:
             run_on_click=True,
             label="examples: one click",
         )
-    ask.click(translate, inputs, outputs)
-    text.submit(translate, inputs, outputs)
+    answer_on([ask.click, text.submit], translate, inputs, outputs)
 
 
 def shown(

@@ -5,7 +5,7 @@ Gradio is imported by `import_gradio` alone, after its telemetry was turned off.
 
 import html
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -94,6 +94,12 @@ def picture_of(what: str) -> Any:
     return gradio.Image(
         label=what, show_label=False, type="filepath", interactive=False, buttons=["download", "fullscreen"]
     )
+
+
+def answer_on(events: Sequence[Any], answer: Callable[..., Any], inputs: Sequence[Any], outputs: Sequence[Any]) -> None:
+    """Lets each event, e.g. the click of a button, fill the outputs; after a mistake nothing of the answer before stays."""
+    for event in events:
+        event(answer, inputs, outputs).failure(lambda: [None] * len(outputs), None, outputs)
 
 
 def example_files(workspace: Workspace, contents: dict[str, bytes | str]) -> list[Path]:

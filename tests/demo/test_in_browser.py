@@ -69,7 +69,8 @@ def test_an_empty_text_is_one_sentence(visit):
     pane = visit.open("Sentiment")
     pane.get_by_label("text").fill("  ")
     pane.get_by_role("button", name="Classify").click()
-    assert "There is no text yet; type a review, or choose an example" in visit.complaint()
+    assert "There is no text yet; type a text, or choose an example" in visit.complaint()
+    pane.locator(".unroll-words").wait_for(state="detached")  # of the answer before, which was not to this text
 
 
 def test_a_table_without_a_column_and_one_that_is_right(visit, tmp_path):

@@ -47,5 +47,5 @@ def test_words_that_say_nothing_have_no_colour_and_divide_nothing():
 
 
 def test_an_empty_text_is_a_sentence(tmp_path):
-    with pytest.raises(UserError, match="type a review"):
+    with pytest.raises(UserError, match="type a text"):
         demo.answer(stand_ins.sentiment(), Workspace(tmp_path), " ")
