@@ -52,7 +52,7 @@ def test_a_tab_that_a_model_does_not_fit_says_so_and_the_others_are_built(tmp_pa
     sentiment = importlib.import_module("apps.sentiment.demo")
 
     class Old:
-        metadata = {}
+        metadata, path = {}, "m/1"
 
         def signature(self, endpoint):
             raise UserError(f"the model m has no endpoint {endpoint!r}; it has serving_default")
