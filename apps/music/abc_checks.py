@@ -21,8 +21,9 @@ _NO_MUSIC = re.compile(
     r"|\[[A-Za-z]:[^\]]*\]|\b[A-Zw]:(?![|:]).*"  # a field among the notes
 )
 _NOTE = re.compile(r"[A-Ga-g]")
-# Letters that a person may give a meaning, and many do without telling it; `held` has more than stand before a note.
-_SIGNS = re.compile(r"(?<![H-Wh-w])[H-Wh-w]{1,2}(?=[.~]*[({\[0-9]*[\^_=]*[A-Ga-gxz])")
+# Letters that a person may give a meaning, and many do without telling it, before a note or a space and a note; `held` has more
+# than stand before a note.
+_SIGNS = re.compile(r"(?<![H-Wh-w])[H-Wh-w]{1,2}(?=[.~]*[({\[0-9]*[\^_=]*[A-Ga-gxz])|(?<![A-Za-z])[H-Wh-w]$")
 # Notes, rests and spaces; decorations, J and R as programs before the standard knew them; signs; what is kept for later.
 _KNOWN = set("ABCDEFGabcdefgxyzXZ~.HJLMOPRSTuv^_=',0123456789/<>|:[](){}-&!+$`\\#*;?@\"")
 _ASSIGNED = re.compile(r"^U:\s*([H-Wh-w])\s*=", re.MULTILINE)

@@ -36,6 +36,7 @@ def test_words_are_no_notes(text, word):
         f"{HEAD}C D | % my melody\nw: hel-lo world\nE F |]\n",
         'X:1\nT:Über\nH:A long\nhistory of it\nM:4/4\nL:1/8\nQ:"Largo" 1/4=60\nK:Gm\n"Am"[CEG]2 {g}A>B (3abc z2 | ~A .B !trill!c uD |\n',
         f"{HEAD}|: C D- D2 :: [1 ^F/2 _B,, =c'' | [K:G] [M:3/4] G & C | x4 y Z |\\\nC` D (E F) |]\n",
+        f"{HEAD}(C3D)|I ^cdef | ga L b2 |\n",  # a sign before a space, as music21's corpus has it
         f"{HEAD}kC kvD H[CE] UE J(3FGA R.B |\n",
         f"U:n=!fermata!\n{HEAD}C n D n E |\n",
         f"{HEAD}C D E F |\n\nwhat people say of it\n\n{HEAD}G4 |\n",
