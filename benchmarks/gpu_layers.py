@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 import keras
 
 from benchmarks import results
-from benchmarks.layer_shapes import GATES, STANDARD, Shape, roofline_seconds
+from benchmarks.layer_shapes import GATES, STANDARD, Shape, add_options, roofline_seconds
 from benchmarks.stopwatch import Times, alternating_times
 from common import layers
 
@@ -28,13 +28,7 @@ Step = Callable[[], object]
 
 def main() -> int:
     parser = results.make_parser("gpu_layers", __doc__)
-    parser.add_argument(
-        "--sections", nargs="+", choices=tuple(SECTIONS), default=list(SECTIONS), help="what to measure"
-    )
-    parser.add_argument(
-        "--shapes", nargs="+", type=Shape.parse, help="BATCHxTIMExFEATURESxUNITS, in place of those of each section"
-    )
-    parser.add_argument("--rounds", type=int, default=9, help="timed turns of each layer")
+    add_options(parser, SECTIONS)
     arguments = parser.parse_args()
     if keras.backend.backend() != "jax" or not importlib.util.find_spec("torch"):
         print("this measures the JAX backend beside PyTorch: install torch, and set KERAS_BACKEND=jax", file=sys.stderr)

@@ -1,5 +1,7 @@
 """Sizes of the layers that are timed, and what they would take at the rate of a large matrix product."""
 
+import argparse
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -37,6 +39,16 @@ class Shape:
 
     def sequence(self) -> np.ndarray:
         return np.random.default_rng(0).standard_normal((self.batch, self.time, self.features), np.float32)
+
+
+def add_options(parser: argparse.ArgumentParser, sections: Iterable[str]) -> None:
+    """Adds what `benchmarks.layers` and `benchmarks.gpu_layers` both take."""
+    names = list(sections)
+    parser.add_argument("--sections", nargs="+", choices=names, default=names, help="what to measure")
+    parser.add_argument(
+        "--shapes", nargs="+", type=Shape.parse, help="BATCHxTIMExFEATURESxUNITS, in place of those of each section"
+    )
+    parser.add_argument("--rounds", type=int, default=9, help="turns in which each layer is timed")
 
 
 def roofline_seconds(operations: float, product_size: int, product_seconds: float) -> float:

@@ -12,20 +12,14 @@ import tensorflow as tf
 
 from benchmarks import results
 from benchmarks.layer_sections import SECTIONS, SHAPES, cell_layers
-from benchmarks.layer_shapes import Shape
+from benchmarks.layer_shapes import Shape, add_options
 from benchmarks.layer_steps import thread_count
 
 
 def main() -> int:
     parser = results.make_parser("layers", __doc__)
-    parser.add_argument(
-        "--sections", nargs="+", choices=tuple(SECTIONS), default=list(SECTIONS), help="what to measure"
-    )
-    parser.add_argument(
-        "--shapes", nargs="+", type=Shape.parse, help="BATCHxTIMExFEATURESxUNITS, in place of those of each section"
-    )
+    add_options(parser, SECTIONS)
     parser.add_argument("--cells", nargs="+", choices=cell_layers(), default=cell_layers(), help="which layers")
-    parser.add_argument("--rounds", type=int, default=9, help="timed steps of each layer")
     parser.add_argument(
         "--peers", nargs="*", choices=("keras", "torch"), default=["keras", "torch"], help="beside which"
     )

@@ -109,8 +109,8 @@ def check_make(words: list[str]) -> None:
 
 def check_benchmark(name: str, words: list[str]) -> None:
     """Options by the source, because asking some of these programs takes TensorFlow's seconds."""
-    source = (REPOSITORY / "benchmarks" / f"{name}.py").read_text("utf-8")
-    source += (REPOSITORY / "benchmarks" / "results.py").read_text("utf-8")
+    modules = [name, "results", *(["layer_shapes"] if name.endswith("layers") else [])]
+    source = "".join((REPOSITORY / "benchmarks" / f"{module}.py").read_text("utf-8") for module in modules)
     at = words.index("--") if "--" in words else len(words)
     for word in words[:at]:
         assert not word.startswith("--") or word == "--help" or f'"{word}"' in source, word

@@ -42,8 +42,8 @@ def read_labelled_texts(path: str | Path, text_key: str = "text", label_key: str
     """Reads examples from a CSV, TSV or JSONL file, gzipped or not.
 
     The first row of a CSV or TSV names the columns, and tells whether commas, semicolons or tabs separate them
-    (`separators`); fields may be quoted with `"`, may then contain line ends, and a quote inside is doubled. Each line of a JSONL file is an object. Empty texts are examples;
-    empty lines are not.
+    (`separators`); fields may be quoted with `"`, may then contain line ends, and a quote inside is doubled. Each
+    line of a JSONL file is an object. Empty texts are examples; empty lines are not.
 
     Args:
         path: a file that ends in .csv, .tsv or .jsonl, or one of these with .gz.

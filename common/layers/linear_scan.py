@@ -50,6 +50,9 @@ def linear_scan(keep, write, initial_state, mask=None, zoneout=None, reverse=Fal
 
     Returns:
         The states of all steps, float `[time, batch, units]`, and the last one.
+
+    Raises:
+        ValueError: if there is no such form, or it is "associative" and the length is unknown.
     """
     is_pair = isinstance(keep, (list, tuple))
     keep, write, state = (tuple(each) if is_pair else (each,) for each in (keep, write, initial_state))
@@ -64,7 +67,12 @@ def linear_scan(keep, write, initial_state, mask=None, zoneout=None, reverse=Fal
         keep = tuple(ops.where(resets, 0.0, each) for each in keep)
     if form is None:
         form = "associative" if has_accelerator() and keep[0].shape[0] is not None else "loop"
-    passes = {"loop": _LoopPasses, "associative": _AssociativePasses}[form](reverse)
+    if form not in FORMS or (form == "associative" and keep[0].shape[0] is None):
+        raise ValueError(
+            f"linear_scan: form must be one of {FORMS} or None, and associative needs a known length; got {form!r} for a "
+            f"sequence of shape {tuple(keep[0].shape)}"
+        )
+    passes = (_LoopPasses if form == "loop" else _AssociativePasses)(reverse)
     operands = {"keep": keep, "write": write, "initial_state": state}
     results = with_gradient(passes.forward, passes.backward, operands)
     states, last = tuple(results[: len(state)]), tuple(results[len(state) :])

@@ -219,12 +219,11 @@ def _show(search: Search) -> None:
     console.line(
         f"  chosen on validation data, so {quality.metric} there flatters the best; a training with it measures it on the test"
     )
-    folder, again = (
-        record.folder,
-        f"{python_command()} -m apps.{search.command.app} train --config {record.folder / BEST}",
-    )
+    folder = record.folder
+    again = f"{python_command()} -m apps.{search.command.app} train --config {folder / BEST}"
     written = {"trials": folder / TRIALS, "picture": folder / PICTURE, "best settings": folder / BEST}
     console.files(written, [("train with the best settings, evaluate and export", again)])
+    # `--preset tiny` and the like make a search short; who trains with what it found rarely wants that.
     given = flat(search.base)
     kept = [
         f"{path} {show(given[path])}"

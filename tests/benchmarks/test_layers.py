@@ -44,6 +44,15 @@ def test_a_length_that_was_seen_is_not_compiled_again():
     assert goals[-1] == ("2 traces for 2 lengths, each met again", True)
 
 
+def test_the_benchmark_of_a_gpu_says_what_it_needs(monkeypatch, capsys):
+    from benchmarks import gpu_layers
+
+    monkeypatch.setattr("sys.argv", ["gpu_layers", "--sections", "scans", "--shapes", "2x8x3x4"])
+    monkeypatch.setattr("keras.backend.backend", lambda: "tensorflow")
+    assert gpu_layers.main() == 2
+    assert "set KERAS_BACKEND=jax" in capsys.readouterr().err
+
+
 def test_the_roofline_of_one_large_product_is_its_own_time():
     assert roofline_seconds(2 * 2048**3, 2048, 0.25) == 0.25
 

@@ -75,6 +75,11 @@ def test_states_and_gradients_are_those_of_a_numpy_loop(time, special, reverse, 
     assert_close(found, numpy_gradients(*given, d_states, **options))
 
 
+def test_a_form_that_there_is_not_is_refused():
+    with pytest.raises(ValueError, match="form must be one of .* got 'chunked'"):
+        linear_scan(*map(ops.convert_to_tensor, arrays(3)), form="chunked")
+
+
 @pytest.mark.parametrize("form", FORMS)
 def test_a_long_sequence_compiled_by_xla_gives_the_states_and_gradients_of_a_numpy_loop(form):
     given, d_states = arrays(16_384), arrays(16_384, seed=3)[1]
