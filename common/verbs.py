@@ -14,6 +14,7 @@ from types import ModuleType
 from typing import Any
 
 from common import model_files
+from common.allocator import keep_freed_memory
 from common.command import Command
 from common.config import config_yaml
 from common.console import Console, get_console, use_console
@@ -56,6 +57,7 @@ def run(command: Command) -> None:
 
 def train(command: Command) -> None:
     """Data -> adapt -> fit -> evaluate -> export; leaves a run directory and a SavedModel."""
+    keep_freed_memory()
     console = get_console()
     settings, the_run, resume = run_to_train(command)
     try:

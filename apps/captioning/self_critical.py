@@ -22,6 +22,7 @@ from apps.captioning.second_phase import SecondPhase
 from apps.captioning.stored_inputs import StoredInputs
 from common.console import get_console
 from common.data.batch_plan import BatchPlan
+from common.data.pipelines import without_autotune
 from common.data.token_vocabulary import END_ID, PAD_ID, START_ID
 from common.errors import UserError
 from common.runs import Run
@@ -155,9 +156,8 @@ class SampledCaptions:
             ),
         )
         options = tf.data.Options()
-        options.autotune.enabled = False
         options.experimental_optimization.inject_prefetch = False  # a batch ahead would be of weights that are gone
-        return dataset.with_options(options)
+        return without_autotune(dataset.with_options(options))
 
     def padded_lengths(self, epoch: int) -> list[int]:
         """One length for all, which XLA compiles once."""

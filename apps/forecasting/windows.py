@@ -12,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from apps.forecasting.series import SeriesSet
+from common.data.pipelines import without_autotune
 
 EVALUATION_BATCH = 256  # windows
 
@@ -59,7 +60,7 @@ class Windows:
     def dataset(self, first_step: int = 0) -> tf.data.Dataset:
         """Endless training batches from `first_step` on, counted over all epochs; an incomplete batch is left out."""
         steps = tf.data.Dataset.range(first_step, np.iinfo(np.int64).max)
-        return steps.map(self._training_batch, num_parallel_calls=2, deterministic=True).prefetch(8)
+        return without_autotune(steps.map(self._training_batch, num_parallel_calls=2, deterministic=True).prefetch(8))
 
     def padded_lengths(self, epoch: int) -> Sequence[int]:
         """The length of each training batch of an epoch: always the same."""
@@ -68,7 +69,9 @@ class Windows:
     def evaluation_dataset(self) -> tf.data.Dataset:
         """Each window once, in their order, with weights; the last batch is filled up by rows of weight 0."""
         starts = tf.data.Dataset.range(0, self.count, self.batch_size)
-        return starts.map(self._evaluation_batch, num_parallel_calls=2, deterministic=True).prefetch(8)
+        return without_autotune(
+            starts.map(self._evaluation_batch, num_parallel_calls=2, deterministic=True).prefetch(8)
+        )
 
     def raw(self, indices: np.ndarray) -> dict[str, np.ndarray]:
         """Raw windows: `history` float32 `[n, look_back, columns]`, `future` `[n, horizon, columns]`, and their times int64

@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 import tensorflow as tf
 
+from common.data.pipelines import without_autotune
+
 
 class BatchPlan:
     """The batches of every epoch, and those of an evaluation.
@@ -97,7 +99,7 @@ def _gathered(batches, gather, numbers=1):
 
     signature = (tf.TensorSpec([None], tf.int64), *[tf.TensorSpec([], tf.int64)] * numbers)
     dataset = tf.data.Dataset.from_generator(batches, output_signature=signature)
-    return dataset.map(with_shape, num_parallel_calls=2, deterministic=True).prefetch(4)
+    return without_autotune(dataset.map(with_shape, num_parallel_calls=2, deterministic=True).prefetch(4))
 
 
 class PaddedSequences:
