@@ -20,7 +20,7 @@ from common.data.token_vocabulary import END_ID, START_ID
 from common.model_files import load_model
 from common.runs import open_run
 from common.training.optimizer import make_optimizer
-from common.training.token_losses import SmoothedCrossEntropy
+from common.training.token_losses import SmoothedCrossEntropy, token_metrics
 
 
 @dataclass(frozen=True)
@@ -48,14 +48,10 @@ def configured(embedding: int, units: int, **settings: str) -> Config:
 def network_of(vocabulary: int, config: Config, metrics: bool = True) -> keras.Model:
     """The application's network, compiled as `apps.translation.train` compiles it; without its metrics if they are not wanted."""
     network = build_model(config, Sizes(vocabulary, vocabulary))
-    found = [
-        keras.metrics.SparseCategoricalAccuracy(name="token_accuracy"),
-        keras.metrics.SparseCategoricalCrossentropy(name="log_loss", from_logits=True),
-    ]
     network.compile(
         optimizer=make_optimizer(config.train, total_steps=1),
         loss=SmoothedCrossEntropy(config.train.label_smoothing),
-        weighted_metrics=found if metrics else None,
+        weighted_metrics=token_metrics() if metrics else None,
         jit_compile=True,
     )
     return network

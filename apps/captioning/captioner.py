@@ -45,8 +45,8 @@ class Captioner:
 
     def greedy(self, features) -> Decoded:
         """The most likely token at each step: `[batch, places, channels]` to `ids` `[batch, max_length]` and what goes with them."""
-        step, state = self.decoder.start(features)
-        return greedy(step, state, _first(features), **self._options)
+        step, state, context = self.decoder.start(features)
+        return greedy(step, state, _first(features), context=context, **self._options)
 
     def sample(self, features, seeds, copies, max_length) -> Decoded:
         """Captions drawn from the distribution of the network.
@@ -57,10 +57,9 @@ class Captioner:
             copies: captions of each picture, int; they stand side by side.
             max_length: tokens after which a caption is broken off, int.
         """
-        step, state = self.decoder.start(features, copies)
-        first = repeat_rows(_first(features), copies)
-        options = {**self._options, "max_length": max_length}
-        return sample(step, repeat_rows(state, copies), first, seeds, **options)
+        step, *parts = self.decoder.start(features)
+        state, context, first = repeat_rows((*parts, _first(features)), copies)
+        return sample(step, state, first, seeds, context=context, **{**self._options, "max_length": max_length})
 
     def beam_search(self, features, width, length_penalty, widths=None) -> Beams:
         """The best captions, best first.
@@ -71,7 +70,7 @@ class Captioner:
             length_penalty: float, or float32 `[batch]`.
             widths: int32 `[batch]`, how many of them a row has; None = all.
         """
-        step, state = self.decoder.start(features, width)
+        step, state, context = self.decoder.start(features)
         return beam_search(
             step,
             state,
@@ -79,6 +78,7 @@ class Captioner:
             width=width,
             widths=widths,
             length_penalty=length_penalty,
+            context=context,
             stop_when_full=True,
             **self._options,
         )

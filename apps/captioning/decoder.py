@@ -6,7 +6,6 @@ import keras
 from keras import ops
 
 from common.data.token_vocabulary import END_ID, PAD_ID, UNKNOWN_ID
-from common.decoding import repeat_rows
 from common.layers import AdditiveAttention, AttentionCell, AttentionRNN, Dropout, StateBridge, random_uniform
 from common.layers.by_name import LAYERS
 
@@ -187,29 +186,29 @@ class CaptionDecoder(keras.layers.Layer):
             logits = logits + self.seen(found) * self.words(context)
         return logits
 
-    def start(self, features, copies=1):
+    def start(self, features):
         """Looks at pictures, to say their captions one token at a time.
 
         Args:
             features: float `[batch, places, channels]`.
-            copies: rows that each picture has in a step, as many as a beam is wide; int, or int32 scalar.
 
         Returns:
-            A function `step(token_ids, state) -> (logits, state)` with token ids int32 `[batch·copies]` and logits float32
-            `[batch·copies, vocabulary]`; and the state before the first step, `[batch, ...]`, a tuple of what the cell remembers.
+            A function `step(token_ids, state, context) -> (logits, state)` with token ids int32 `[rows]` and logits float32
+            `[rows, vocabulary]`; the state before the first step, a tuple of what the cell remembers; and the context, a
+            dictionary of what is the same at each step. Both are `[batch, ...]`.
         """
         memory = self.memory(features, training=False)
         mean = ops.mean(memory, axis=1)
         state = tuple(self.cell.initial_state(memory, self.first_state([mean])))
         keys = self.cell.attention.project_memory(memory)
-        memory, keys, mean = repeat_rows((memory, keys, mean), copies)
 
-        def step(token_ids, state):
+        def step(token_ids, state, context):
             vectors = self.embedding(token_ids)
-            outputs, states = self.cell(self.inputs_of(vectors, mean), list(state), memory, keys=keys)
+            inputs = self.inputs_of(vectors, context["mean"])
+            outputs, states = self.cell(inputs, list(state), context["memory"], keys=context["keys"])
             return self.logits(outputs, vectors), tuple(states)
 
-        return step, state
+        return step, state, {"memory": memory, "keys": keys, "mean": mean}
 
     def attention(self, features, token_inputs):
         """Where it looks to say what follows each token: `[batch, places, channels]` and int32 `[batch, time]` to float32

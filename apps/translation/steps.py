@@ -4,7 +4,6 @@ import keras
 from keras import ops
 
 from common.data.token_vocabulary import PAD_ID
-from common.decoding import repeat_rows
 from common.layers.memory_attention import MemoryAttention
 
 
@@ -27,33 +26,37 @@ class StepwiseDecoder:
         """How the decoder looks at the memory."""
         return self.cell.attention
 
-    def start(self, source_ids, copies=1):
+    def start(self, source_ids):
         """Reads the source.
 
         Args:
             source_ids: int32 `[batch, time]`, `PAD_ID` behind the end.
-            copies: rows that each sentence has in a step, as many as a beam is wide; int, or int32 scalar.
 
         Returns:
-            A function `step(token_ids, state) -> (logits, state)` with token ids int32 `[batch·copies]` and logits float32
-            `[batch·copies, vocabulary]`; and the state before the first step, `[batch, ...]`: a dictionary of `cell`, a tuple of
-            what the cell remembers, and `attention_sum`, float32 `[batch, time]`, how much each place of the source was
-            looked at so far.
+            A function `step(token_ids, state, context) -> (logits, state)` with token ids int32 `[rows]` and logits float32
+            `[rows, vocabulary]`; the state before the first step: a dictionary of `cell`, a tuple of what the cell remembers,
+            and `attention_sum`, float32 `[batch, time]`, how much each place of the source was looked at so far; and the
+            context: a dictionary of what is the same at each step, of which `real`, bool `[batch, time]`, is what was read.
+            All are `[batch, ...]`.
         """
         memory, *states = self.encoder(source_ids, training=False)
         real = ops.not_equal(source_ids, PAD_ID)
         states = self.cell.initial_state(memory, states)
         keys = self.attention.project_memory(memory)
         state = {"cell": tuple(states), "attention_sum": ops.cast(ops.zeros_like(real), "float32")}
-        memory, keys, real = repeat_rows((memory, keys, real), copies)
 
-        def step(token_ids, state):
+        def step(token_ids, state, context):
             vectors = self.embedding(token_ids)
             outputs, states, attention = self.cell(
-                vectors, list(state["cell"]), memory, keys=keys, memory_mask=real, return_attention=True
+                vectors,
+                list(state["cell"]),
+                context["memory"],
+                keys=context["keys"],
+                memory_mask=context["real"],
+                return_attention=True,
             )
             readout = self.readout(ops.concatenate([outputs, vectors], axis=-1))
             logits = self.embedding(readout, reverse=True)
             return logits, {"cell": tuple(states), "attention_sum": state["attention_sum"] + attention}
 
-        return step, state
+        return step, state, {"memory": memory, "keys": keys, "real": real}

@@ -13,7 +13,7 @@ from apps.translation.batches import make_evaluation_data
 from apps.translation.pairs import SentencePairs
 from apps.translation.steps import StepwiseDecoder
 from common.data.token_vocabulary import END_ID, PAD_ID, START_ID, UNKNOWN_ID
-from common.decoding import Beams, Decoded, beam_search, coverage_penalty, greedy, repeat_rows
+from common.decoding import Beams, Decoded, beam_search, coverage_penalty, greedy
 from common.layers import AttentionRNN
 from common.training.token_losses import SmoothedCrossEntropy, token_figures, token_metrics
 
@@ -39,6 +39,8 @@ class Translator:
             "pad_id": PAD_ID,
             "max_length": preprocessor.config.max_length,
             "forbidden": np.isin(np.arange(preprocessor.target_size), never),
+            # Where XLA compiles the search, three loops take longer to compile than they save.
+            "halvings": 2 if keras.backend.backend() == "tensorflow" else 0,
         }
         self._looking = AttentionRNN(
             self.decoder.cell, return_sequences=True, return_attention=True, name="decoder_and_attention"
@@ -46,8 +48,8 @@ class Translator:
 
     def greedy(self, source_ids) -> Decoded:
         """The most likely token at each step: int32 `[batch, time]` to `ids` `[batch, max_length]` and what goes with them."""
-        step, state = self.decoder.start(source_ids)
-        return greedy(step, state, _first(source_ids), **self._options)
+        step, state, context = self.decoder.start(source_ids)
+        return greedy(step, state, _first(source_ids), context=context, **self._options)
 
     def beam_search(self, source_ids, width, length_penalty, widths=None) -> Beams:
         """The best translations, best first.
@@ -61,13 +63,12 @@ class Translator:
         Returns:
             `ids` int32 `[batch, width, max_length]`, `scores` float32 `[batch, width]` and what else `beam_search` finds.
         """
-        step, state = self.decoder.start(source_ids, width)
+        step, state, context = self.decoder.start(source_ids)
         beta, state_penalty = self.decoding.coverage_penalty, None
         if beta:
-            real = repeat_rows(ops.not_equal(source_ids, PAD_ID), width)
 
-            def state_penalty(state):
-                return coverage_penalty(state["attention_sum"], real, beta)
+            def state_penalty(state, context):
+                return coverage_penalty(state["attention_sum"], context["real"], beta)
 
         return beam_search(
             step,
@@ -77,6 +78,7 @@ class Translator:
             widths=widths,
             length_penalty=length_penalty,
             state_penalty=state_penalty,
+            context=context,
             stop_when_full=True,  # with 100 tokens at most, a hypothesis that goes on could nearly always still win
             **self._options,
         )

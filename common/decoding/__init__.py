@@ -6,11 +6,11 @@ All take a function `step(token_ids, state) -> (logits, state)`, and nothing her
     logits      float [rows, vocabulary], unnormalised log probabilities of the next token
     state       any nested structure of tensors [rows, ...], of the same shapes and dtypes at each step
 
-What is the same at each step, as the memory of an encoder, belongs in the closure of `step`, not in the state, which a beam
-search copies. The rows of a beam search are `[batch * width]`, the beams of a sequence side by side: `repeat_rows(memory,
-width)` brings a memory into that order.
+What is the same at each step, as the memory of an encoder, belongs in the `context`, not in the state, which a beam search
+copies: any nested structure of tensors `[batch, ...]`, which `step(token_ids, state, context)` then gets as well, for its rows.
+The rows of a beam search are `[batch * width]`, the beams of a sequence side by side, as `repeat_rows` makes them.
 
-Everything is one loop that runs eagerly, in a graph, under XLA, in a SavedModel and on JAX.
+Everything is one loop, or a few in a row (`halvings`), and runs eagerly, in a graph, under XLA, in a SavedModel and on JAX.
 """
 
 from common.decoding.beam_search import Beams, beam_search

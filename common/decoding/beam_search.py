@@ -16,16 +16,20 @@ from common.decoding.rows import (
     check_forced,
     check_lengths,
     forbid,
+    is_more_than,
     is_possible,
     keep_shape,
     log_sum_exp,
     repeat_rows,
+    row_counts,
+    search_in_parts,
     state_leaves,
     take_rows,
 )
 
 # What a forced token to which the network gives less than this gets, so that its hypothesis is not lost.
 LEAST_OF_FORCED = -1e5
+_POOLS = 5  # tensors of `_Pools`
 
 
 class Beams(NamedTuple):
@@ -64,6 +68,8 @@ def beam_search(
     forced=None,
     widths=None,
     stop_when_full=False,
+    context=None,
+    halvings=0,
 ) -> Beams:
     """The best sequences found by keeping the `width` most likely beginnings.
 
@@ -90,6 +96,10 @@ def beam_search(
         forced: int32 `[batch, max_length]`, tokens that are chosen whatever else holds; -1 where the choice is free.
         widths: int32 `[batch]`, 1 to `width`: a row finds what a search of this width finds. None for `width` in all rows.
         stop_when_full: whether a row is done with its first `width` ended hypotheses.
+        context: nested structure of tensors `[batch, ...]`, which `step` gets as a third argument and `state_penalty` as a
+            second one, each row `width` times: what is the same at each step, such as the memory of an encoder.
+        halvings: how often the search goes on with half of the rows, once no more than those are not done; no answer changes.
+            `step` then must know nothing of its rows but by `state` and `context`. Each costs another copy of the loop.
 
     Returns:
         `Beams`.
@@ -115,28 +125,73 @@ def beam_search(
         widths = ops.cast(widths, "int32")
         if len(widths.shape) != 1:
             raise ValueError(f"{name}: widths must be of shape [batch], got {tuple(widths.shape)}")
-    batch = ops.shape(first_ids)[0]
-    pools = _Pools(batch, width, widths, length_penalty, max_length, end_id, pad_id, stop_when_full)
+    counts = row_counts(name, ops.shape(first_ids)[0], halvings)
+    length_penalty = ops.cast(length_penalty, "float32")
+    own = {"context": context, "widths": widths, "forced": forced}
+    own |= {"forbidden": forbidden} if forbidden is not None and len(forbidden.shape) == 2 else {}
+    own |= {"length_penalty": length_penalty} if len(length_penalty.shape) else {}
+    own = {key: value for key, value in own.items() if value is not None}
 
-    def is_running(position, _, is_done, *others):
-        return (position < max_length) & ~ops.all(is_done)
+    def pools_of(batch, own):
+        penalty = own.get("length_penalty", length_penalty)
+        return _Pools(batch, width, own.get("widths"), penalty, max_length, end_id, pad_id, stop_when_full)
 
-    def body(position, tokens, is_done, alive, ended, scores, lengths, ids, *leaves):
-        logits, new_leaves = call_step(name, step, tokens, state, list(leaves))
-        places, gains = _best_tokens(logits, position, pools, forbidden, forced, end_id, min_length)
-        penalties = pools.penalties(state_penalty, state, new_leaves)
-        old = (alive, ended, scores, lengths, ids)
-        parents, tokens, is_done, *new = pools.advanced(position, is_done, old, places, gains, penalties)
-        rows = ops.reshape(ops.arange(batch, dtype="int32")[:, None] * width + parents, (-1,))
-        new = map(keep_shape, (tokens, is_done, *new), (first_tokens, first_done, *first_pools))
-        return (position + 1, *new, *take_rows(new_leaves, rows))
+    def penalties_of(batch, leaves, context):
+        if state_penalty is None:
+            return None
+        others = () if context is None else (context,)
+        found = state_penalty(keras.tree.pack_sequence_as(state, list(leaves)), *others)
+        return ops.reshape(ops.cast(found, "float32"), (batch, width))
 
-    first_tokens, first_done = repeat_rows(first_ids, width), ops.zeros_like(first_ids, dtype="bool")
-    first_pools, leaves = pools.first(), repeat_rows(state_leaves(state), width)
-    start = (ops.convert_to_tensor(0, dtype="int32"), first_tokens, first_done, *first_pools, *leaves)
-    _, _, is_done, *rest = ops.while_loop(is_running, body, start)
-    penalties = pools.penalties(state_penalty, state, rest[len(first_pools) :])
-    return pools.answer(is_done, rest[: len(first_pools)], penalties)
+    def search(position, carry, own, left):
+        batch = ops.shape(carry[0])[0]
+        pools, context = pools_of(batch, own), _of_beams(own, width)
+        own_forced, own_forbidden = own.get("forced"), own.get("forbidden", forbidden)
+
+        def is_running(position, is_done, *others):
+            return (position < max_length) & is_more_than(left, is_done)
+
+        def body(position, is_done, tokens, *others):
+            old, leaves = others[:_POOLS], others[_POOLS:]
+            logits, new_leaves = call_step(name, step, tokens, state, list(leaves), context)
+            places, gains = _best_tokens(logits, position, pools, own_forbidden, own_forced, end_id, min_length)
+            penalties = penalties_of(batch, new_leaves, context)
+            parents, tokens, is_done, *new = pools.advanced(position, is_done, old, places, gains, penalties)
+            rows = ops.reshape(ops.arange(batch, dtype="int32")[:, None] * width + parents, (-1,))
+            new = map(keep_shape, (is_done, tokens, *new), start[1:])
+            return (position + 1, *new, *take_rows(new_leaves, rows))
+
+        is_done, tokens, *others = carry
+        leaves = [_together(leaf) for leaf in others[_POOLS:]]
+        start = (position, is_done, _together(tokens), *others[:_POOLS], *leaves)
+        position, is_done, tokens, *others = ops.while_loop(is_running, body, start)
+        apart = [_apart(each, width) for each in (tokens, *others[_POOLS:])]
+        return position, (is_done, apart[0], *others[:_POOLS], *apart[1:])
+
+    batch = counts[0]
+    first = pools_of(batch, own)
+    leaves = [_apart(leaf, width) for leaf in repeat_rows(state_leaves(state), width)]
+    done = ops.zeros_like(first_ids, dtype="bool")
+    carry = (done, _apart(repeat_rows(first_ids, width), width), *first.first(), *leaves)
+    is_done, _, *others = search_in_parts(search, carry, own, counts)
+    leaves = [_together(leaf) for leaf in others[_POOLS:]]
+    penalties = penalties_of(batch, leaves, _of_beams(own, width))
+    return first.answer(is_done, others[:_POOLS], penalties)
+
+
+def _of_beams(own, width):
+    """What `step` gets as its context, for all beams; or None."""
+    return repeat_rows(own["context"], width) if "context" in own else None
+
+
+def _together(values):
+    """`[batch, width, ...]` to `[batch * width, ...]`."""
+    return ops.reshape(values, (-1, *ops.shape(values)[2:]))
+
+
+def _apart(values, width):
+    """`[batch * width, ...]` to `[batch, width, ...]`."""
+    return ops.reshape(values, (-1, width, *ops.shape(values)[1:]))
 
 
 def _best_tokens(logits, position, pools, forbidden, forced, end_id, min_length):
@@ -186,13 +241,6 @@ class _Pools:
         )  # one beginning, not `width` equal ones
         ids = ops.full((self.batch, 2 * self.width, self.max_length), self.pad_id, dtype="int32")
         return alive, none, none, ops.zeros((self.batch, self.width), dtype="int32"), ids
-
-    def penalties(self, state_penalty, state, leaves):
-        """float32 `[batch, width]`, or None."""
-        if state_penalty is None:
-            return None
-        found = state_penalty(keras.tree.pack_sequence_as(state, leaves))
-        return ops.reshape(ops.cast(found, "float32"), (self.batch, self.width))
 
     def score(self, log_probabilities, length, penalties):
         scores = log_probabilities / length_normalizer(length, self.length_penalty)

@@ -52,7 +52,7 @@ def check_forbidden(name, forbidden):
     return forbidden
 
 
-def call_step(name, step, token_ids, state, leaves):
+def call_step(name, step, token_ids, state, leaves, context=None):
     """Logits in float32, and the leaves of the new state in the shapes of the old ones.
 
     Args:
@@ -61,12 +61,14 @@ def call_step(name, step, token_ids, state, leaves):
         token_ids: int32 `[rows]`.
         state: a structure like the one that `step` takes.
         leaves: list of tensors to be put into this structure.
+        context: what `step` gets as a third argument; None = nothing.
 
     Raises:
         ValueError: when the logits are not `[rows, vocabulary]` with a known vocabulary, or the state came back with another
             number of tensors, another shape or another dtype.
     """
-    logits, new_state = step(token_ids, keras.tree.pack_sequence_as(state, leaves))
+    others = () if context is None else (context,)
+    logits, new_state = step(token_ids, keras.tree.pack_sequence_as(state, leaves), *others)
     if len(logits.shape) != 2 or logits.shape[1] is None:
         raise ValueError(f"{name}: step must return logits [rows, vocabulary], got shape {tuple(logits.shape)}")
     new_leaves = keras.tree.flatten(new_state)
@@ -116,6 +118,63 @@ def repeat_rows(structure, count):
 def take_rows(leaves, rows):
     """Those rows of all leaves; rows int32 `[rows]`."""
     return [keep_shape(ops.take(leaf, rows, axis=0), leaf) for leaf in leaves]
+
+
+def search_in_parts(search, carry, own, counts):
+    """Searches all rows, and from time to time goes on with those alone that are not done.
+
+    Args:
+        search: `search(position, carry, own, left) -> (position, carry)`: goes on until no more than `left` rows are not done,
+            or there is no step left; `position` is an int32 scalar, the steps so far.
+        carry: what changes from step to step: tensors `[batch, ...]`, the first of them bool `[batch]`, which rows are done.
+        own: nested structure of tensors `[batch, ...]`, what does not change and is not the same for all rows.
+        counts: of `row_counts`.
+
+    Returns:
+        The carry at the end, of all rows.
+    """
+    position, rows = ops.convert_to_tensor(0, dtype="int32"), ops.arange(counts[0], dtype="int32")
+    whole = carry
+    for part, (count, left) in enumerate(zip(counts, [*counts[1:], 0])):
+        if part:
+            kept = _unfinished_first(carry[0])[:count]
+            carry, own, rows = keras.tree.map_structure(lambda leaf: ops.take(leaf, kept, axis=0), (carry, own, rows))  # noqa: B023
+        position, carry = search(position, carry, own, left)
+        whole = _put_rows(whole, rows, carry) if part else carry
+    return whole
+
+
+def row_counts(name, batch, halvings):
+    """With how many rows a search begins, and to how many it comes down, each time when no more are left that are not done."""
+    if not isinstance(halvings, int) or halvings < 0:
+        raise ValueError(f"{name}: halvings must be an int, 0 or more, got {halvings!r}")
+    counts = [batch]
+    for _ in range(halvings):
+        counts.append((counts[-1] + 1) // 2)
+    return counts
+
+
+def is_more_than(left, is_done):
+    """bool scalar: whether more than so many rows are not done."""
+    return ~ops.all(is_done) if isinstance(left, int) and left == 0 else ops.sum(ops.cast(~is_done, "int32")) > left
+
+
+def _unfinished_first(is_done):
+    """int32 `[batch]`: the rows that are not done, and behind them the others."""
+    rows = ops.shape(is_done)[0]
+    places = ops.arange(rows, dtype="int32")
+    return ops.cast(ops.argsort(ops.where(is_done, rows + places, places)), "int32")
+
+
+def _put_rows(whole, rows, parts):
+    """The tensors of `whole` with the rows of `parts` in their places, int32 `[count]`."""
+    found = []
+    for one, part in zip(whole, parts):
+        dtype = keras.backend.standardize_dtype(one.dtype)
+        number = "int32" if dtype == "bool" else dtype  # JAX and TensorFlow put numbers into their places, not truths
+        put = ops.scatter_update(ops.cast(one, number), rows[:, None], ops.cast(part, number))
+        found.append(keep_shape(ops.cast(put, dtype), one))
+    return tuple(found)
 
 
 def forbid(logits, position, forbidden, end_id, min_length):

@@ -32,6 +32,7 @@ def sample(
     pad_id=0,
     forbidden=None,
     forced=None,
+    context=None,
 ) -> Decoded:
     """At each step a token drawn from the distribution of the network, after the filters.
 
@@ -40,7 +41,7 @@ def sample(
     for what rounding does to the logits.
 
     Args:
-        step, state, first_ids, end_id, max_length, min_length, pad_id, forbidden, forced: those of `greedy`.
+        step, state, first_ids, end_id, max_length, min_length, pad_id, forbidden, forced, context: those of `greedy`.
         seeds: int32 or uint32 `[batch]`; rows with equal seeds and equal logits draw the same. Or the random numbers themselves,
             float32 `[batch, max_length]` from 0 to below 1, where they are made elsewhere.
         temperature: float or float `[batch]`, at least 0, what the logits are divided by; 0 is greedy search.
@@ -64,6 +65,7 @@ def sample(
     _check("top_p", top_p, lambda value: 0 < value <= 1, "above 0 and at most 1")
     _check("min_p", min_p, lambda value: 0 <= value <= 1, "from 0 to 1")
     constraints = {"end_id": end_id, "min_length": min_length, "forbidden": forbidden, "forced": forced}
+    constraints["context"] = context
     if _is_number(temperature) and temperature == 0:
         return greedy(step, state, first_ids, max_length=max_length, pad_id=pad_id, **constraints)
     seeds = ops.convert_to_tensor(seeds)

@@ -42,11 +42,11 @@ def test_one_token_at_a_time_is_as_the_whole_caption(form, cell, gate):
     decoder, (features, inputs) = made(form, cell, gate, lexicon=0.1 if gate else 0.0), asked()
     logits = decoder(features, inputs).numpy()
     assert logits.shape == (BATCH, CAPTIONS, TIME, VOCABULARY)
-    step, state = decoder.start(tf.constant(features), CAPTIONS)
-    state = tuple(tf.repeat(each, CAPTIONS, axis=0) for each in state)
+    step, *parts = decoder.start(tf.constant(features))
+    state, context = tf.nest.map_structure(lambda each: tf.repeat(each, CAPTIONS, axis=0), parts)
     rows, found = inputs.reshape(-1, TIME), []
     for index in range(TIME):
-        one, state = step(tf.constant(rows[:, index]), state)
+        one, state = step(tf.constant(rows[:, index]), state, context)
         found.append(one.numpy())
     found = np.stack(found, axis=1).reshape(logits.shape)
     real = inputs != PAD_ID

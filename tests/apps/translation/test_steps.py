@@ -32,11 +32,11 @@ def compare(preprocessor, copies=1, **model):
     targets = random.integers(3, preprocessor.target_size, (len(SENTENCES), STEPS)).astype(np.int32)
     targets[:, 0] = START_ID
     whole = network({"source_ids": source_ids, "target_inputs": tf.constant(targets)}).numpy()
-    step, state = StepwiseDecoder(network).start(source_ids, copies)
-    state = tf.nest.map_structure(lambda each: tf.repeat(each, copies, axis=0), state)
+    step, *parts = StepwiseDecoder(network).start(source_ids)
+    state, context = tf.nest.map_structure(lambda each: tf.repeat(each, copies, axis=0), parts)
     found = []
     for index in range(STEPS):
-        logits, state = step(tf.repeat(targets[:, index], copies), state)
+        logits, state = step(tf.repeat(targets[:, index], copies), state, context)
         found.append(logits.numpy()[::copies])
     looked = state["attention_sum"].numpy()[::copies]
     np.testing.assert_allclose(looked.sum(axis=1), STEPS, rtol=1e-5)

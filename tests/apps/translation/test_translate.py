@@ -137,10 +137,10 @@ def test_attention_is_that_of_the_search(form):
     network = make_network(config, preprocessor)
     translator, source_ids = Translator(network, preprocessor), preprocessor(tf.constant(TEXTS))["source_ids"]
     ids = translator.greedy(source_ids).ids.numpy()
-    step, state = translator.decoder.start(source_ids)
+    step, state, context = translator.decoder.start(source_ids)
     each, before = [], state["attention_sum"]
     for index in range(LONGEST):
-        _, state = step(forced(ids)[:, index], state)
+        _, state = step(forced(ids)[:, index], state, context)
         each.append((state["attention_sum"] - before).numpy())
         before = state["attention_sum"]
     real = (ids != PAD_ID)[..., None]

@@ -32,6 +32,15 @@ class Network:
         hidden = ops.tanh(ops.take(self.embeddings, token_ids, axis=0) + ops.matmul(hidden, self.recurrent))
         return ops.matmul(hidden, self.output), {"hidden": hidden, "total": total + hidden}
 
+    def step_in_context(self, token_ids, state, context):
+        """As `step`, with `context`, float32 `[batch, vocabulary]`, added to the logits."""
+        logits, state = self.step(token_ids, state)
+        return logits + context, state
+
+    def contexts(self, batch, seed=0):
+        """float32 `[batch, vocabulary]`."""
+        return np.random.default_rng(seed + 100).normal(size=(batch, self.vocabulary)).astype("float32")
+
     def state(self, starts):
         starts = ops.convert_to_tensor(starts)
         return {"hidden": starts, "total": ops.zeros_like(starts)}

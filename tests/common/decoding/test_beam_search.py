@@ -200,6 +200,60 @@ def test_a_step_sees_the_memory_of_its_own_row():
     np.testing.assert_array_equal(ids[:, :, 0], np.argsort(-memory, axis=-1)[:, :2])
 
 
+def search_in_context(network, starts, contexts, **options):
+    state, first_ids = network.state(starts), network.first_ids(starts)
+    return beam_search(network.step_in_context, state, first_ids, context=contexts, end_id=END, **options)
+
+
+@pytest.mark.parametrize("halvings", [1, 2, 5])
+@pytest.mark.parametrize("with_penalty", [False, True])
+def test_with_rows_left_out_that_are_done_no_answer_changes(halvings, with_penalty):
+    network, batch = Network(vocabulary=6, scale=1.5), 9
+    starts, contexts = network.starts(batch), network.contexts(batch)
+    contexts[:, END] += np.arange(batch) - 4  # so that some end early
+    options = {
+        "width": 3,
+        "max_length": 12,
+        "widths": np.arange(batch) % 3 + 1,
+        "length_penalty": np.linspace(0, 2, batch).astype("float32"),
+        "forced": np.where((np.arange(12) == 1) & (np.arange(batch)[:, None] % 4 == 0), 5, -1),
+        "forbidden": np.arange(6) == np.arange(batch)[:, None] % 2,
+        "state_penalty": (lambda state, context: network.penalty(state) * ops.exp(context[:, 0]))
+        if with_penalty
+        else None,
+    }
+    whole = search_in_context(network, starts, contexts, **options)
+    assert len(set(arrays(whole)[1].max(axis=1))) > 3
+    assert_same(search_in_context(network, starts, contexts, halvings=halvings, **options), whole)
+    own = {key: value[4:5] if isinstance(value, np.ndarray) else value for key, value in options.items()}
+    alone = search_in_context(network, starts[4:5], contexts[4:5], **own)
+    assert_same([each[4:5] for each in arrays(whole)], alone)
+
+
+def test_the_rows_that_are_left_are_half_of_them_at_most():
+    network, seen = Network(vocabulary=6), []
+    starts = network.starts(9)
+
+    def step(token_ids, state, context):
+        seen.append(token_ids.shape[0])
+        return network.step_in_context(token_ids, state, context)
+
+    contexts = network.contexts(9)
+    contexts[:, END] += 40 * (np.arange(9) % 2) - 20  # four rows end at once, five never do
+    beam_search(
+        step,
+        network.state(starts),
+        network.first_ids(starts),
+        context=contexts,
+        width=2,
+        end_id=END,
+        max_length=8,
+        stop_when_full=True,
+        halvings=3,
+    )
+    assert set(seen) == {18, 10}
+
+
 def test_scores_follow_the_formulas_of_wu_et_al():
     assert float(length_normalizer(1, 0.7)) == pytest.approx(1.0)
     assert float(length_normalizer(13, 0.5)) == pytest.approx(3**0.5)

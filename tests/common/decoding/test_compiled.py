@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 from keras import ops
 
-from common.decoding import beam_search
+from common.decoding import beam_search, greedy
 from tests.common.decoding.small_network import Network, arrays, assert_same
 from tests.common.decoding.test_beam_search import search as search_beams
+from tests.common.decoding.test_beam_search import search_in_context
 from tests.common.decoding.test_greedy import search as search_greedily
 from tests.common.decoding.test_sampling import search as draw
 from tests.conformance.differentiation import ON_TENSORFLOW, compiled
@@ -66,7 +67,30 @@ def by_beams_with_everything(starts):
     )
 
 
-WAYS = [by_greedy, by_sampling, by_top_p, by_long_top_p, by_beams, by_beams_with_everything]
+def context_of(starts):
+    return ops.tile(starts, (1, VOCABULARY // NETWORK.units))
+
+
+def by_greedy_in_parts(starts):
+    state, first_ids = NETWORK.state(starts), NETWORK.first_ids(starts)
+    options = {"context": context_of(starts), "halvings": 2, "end_id": 2, "max_length": LENGTH}
+    return greedy(NETWORK.step_in_context, state, first_ids, **options)
+
+
+def by_beams_in_parts(starts):
+    return search_in_context(NETWORK, starts, context_of(starts), halvings=2, width=3, max_length=LENGTH)
+
+
+WAYS = [
+    by_greedy_in_parts,
+    by_beams_in_parts,
+    by_greedy,
+    by_sampling,
+    by_top_p,
+    by_long_top_p,
+    by_beams,
+    by_beams_with_everything,
+]
 
 
 def graph(function, *signature, **options):

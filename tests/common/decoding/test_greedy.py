@@ -68,6 +68,29 @@ def test_a_row_does_not_depend_on_the_others():
         assert_same([each[row : row + 1] for each in whole], search(network, starts[row : row + 1], max_length=5))
 
 
+@pytest.mark.parametrize("halvings", [1, 2, 5])
+def test_with_rows_left_out_that_are_done_no_answer_changes(halvings):
+    network, batch = Network(vocabulary=6, scale=1.5), 9
+    starts, contexts = network.starts(batch), network.contexts(batch)
+    contexts[:, END] += np.arange(batch) - 4  # so that some end early
+    options = {
+        "max_length": 12,
+        "end_id": END,
+        "forced": np.where((np.arange(12) == 1) & (np.arange(batch)[:, None] % 4 == 0), 5, -1),
+        "forbidden": np.arange(6) == np.arange(batch)[:, None] % 2,
+    }
+
+    def found(rows, **others):
+        own = {key: value[rows] if isinstance(value, np.ndarray) else value for key, value in options.items()}
+        state, first_ids = network.state(starts[rows]), network.first_ids(starts[rows])
+        return greedy(network.step_in_context, state, first_ids, context=contexts[rows], **own, **others)
+
+    whole = found(slice(None))
+    assert len(set(arrays(whole)[1])) > 3
+    assert_same(found(slice(None), halvings=halvings), whole)
+    assert_same([each[4:5] for each in arrays(whole)], found(slice(4, 5)))
+
+
 def test_of_equal_tokens_the_lowest_is_taken():
     def step(token_ids, state):
         return ops.zeros((ops.shape(token_ids)[0], 40), "float32"), state
@@ -98,6 +121,7 @@ def test_bad_arguments_are_named(options, said):
     ("options", "said"),
     [
         ({"min_length": -1}, "greedy: min_length must be from 0 to max_length"),
+        ({"halvings": -1}, "greedy: halvings must be an int, 0 or more, got -1"),
         ({"forced": np.zeros(3, "int32")}, "greedy: forced must be of shape"),
         ({"end_id": 7}, "end_id must be below the vocabulary 7, got 7"),
     ],
