@@ -84,7 +84,8 @@ def plan(command: Command, folder: Path, variants: Variants) -> list[Planned]:
             config = variant.with_seed(number)
             name = f"{variant.name}-seed{config.train.seed}"
             run = Run(folder / name, command.app)
-            training = Training(command.app, command.package, config, run, folder / "saved_models" / name)
+            models, preset = folder / "saved_models" / name, command.flags["preset"]
+            training = Training(command.app, command.package, config, run, models, preset)
             planned.append(Planned(variant.name, training))
     return planned
 

@@ -27,6 +27,7 @@ class Training:
         config: Its settings.
         run: Its run directory, which need not exist.
         saved_models: Where its export goes.
+        preset: The preset that its settings come from; None = none.
     """
 
     app: str
@@ -34,6 +35,7 @@ class Training:
     config: ConfigModel
     run: Run
     saved_models: Path
+    preset: str | None = None
 
     @property
     def name(self) -> str:
@@ -49,6 +51,11 @@ class Training:
     def begun(self) -> bool:
         """Whether its run directory is there."""
         return self.run.info_path.exists()
+
+    def begin(self) -> None:
+        """Makes its run directory, if it is not there."""
+        if not self.begun:
+            create_run_in(self.run.path, self.app, self.config).note(preset=self.preset)
 
     def require_same_settings(self) -> None:
         """Raises UserError if its run directory belongs to other settings."""
@@ -80,8 +87,7 @@ def carry_out(training: Training) -> Trained:
         KeyboardInterrupt: After Ctrl-C; the run can be gone on with.
     """
     run = training.run
-    if not training.begun:
-        create_run_in(run.path, training.app, training.config)
+    training.begin()
     log = run.path / LOG
     ended, usage = [], UNKNOWN
     if not run.finished:

@@ -11,7 +11,7 @@ from common.comparison.children import run_verb
 from common.comparison.trainings import LOG, VALIDATION, Training
 from common.errors import UserError
 from common.quality import Quality
-from common.runs import Run, create_run_in
+from common.runs import Run
 
 
 @dataclass(frozen=True)
@@ -43,8 +43,7 @@ def carry_out(training: Training, quality: Quality, falls_behind: Callable[[int,
         KeyboardInterrupt: After Ctrl-C; the run can be gone on with.
     """
     run, seconds = training.run, 0.0
-    if not training.begun:
-        create_run_in(run.path, training.app, training.config)
+    training.begin()
     watch = _Watch(run, quality, falls_behind)
     if not run.trained:
         words = ["train", "--resume", str(run.path), "--until", "train", "--saved_models", str(training.saved_models)]

@@ -139,7 +139,8 @@ def _carried_out(search: Search, trial: Trial, suggestion: Suggestion) -> Trial:
     for number in range(command.flags["seeds"]):
         seeded = with_seed(config, number)
         run = Run(folder / f"trial-{trial.number}-seed{seeded.train.seed}", command.app)
-        training = Training(command.app, command.package, seeded, run, folder / "saved_models")
+        models, preset = folder / "saved_models", command.flags["preset"]
+        training = Training(command.app, command.package, seeded, run, models, preset)
         training.require_same_settings()
         # The seeds after the first belong to a trial that has kept up.
         prunes = number == 0 and not command.flags["no_pruning"]

@@ -80,6 +80,8 @@ def test_every_variant_is_trained_with_every_seed_and_put_beside_the_others(run_
     config = (tmp_path / "runs/fake/compare-cell/lstm-seed1/config.yaml").read_text()
     for words in ("cell: lstm", "units: 2", "seed: 1", "examples: 4"):
         assert words in config
+    info = json.loads((tmp_path / "runs/fake/compare-cell/lstm-seed1/run.json").read_text())
+    assert info["preset"] == "tiny", "a training that is short on purpose is not warned of it"
     assert processes.asked == [["gru-seed0", "lstm-seed0"], ["gru-seed1", "lstm-seed1"]]
     table = (tmp_path / "runs/fake/compare-cell/comparison.md").read_text()
     assert "| gru | 0.500 ± 0.000 | 0.500 ± 0.000 |" in table and "| linear | 0.912 | 0.912 |" in table

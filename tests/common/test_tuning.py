@@ -99,7 +99,8 @@ def test_the_best_settings_become_a_file_that_train_takes(run_main, processes, t
 
 
 def test_the_test_split_is_never_looked_at(run_main, processes, tmp_path):
-    assert run_main("tune", "--trials", "2", "--seeds", "2")[0] == 0
+    assert run_main("tune", "--trials", "2", "--seeds", "2", "--preset", "tiny")[0] == 0
+    assert json.loads((tmp_path / "runs/fake/tune/trial-1-seed1/run.json").read_text())["preset"] == "tiny"
     assert [words.partition(" --saved_models")[0] for words in processes[:4]] == [
         "train --resume trial-0-seed0 --until train",
         "evaluate --run trial-0-seed0 --split validation",
