@@ -92,7 +92,11 @@ runpy.run_module(package, run_name="__main__")
 
 
 def assert_same(found, expected, path="answer"):
-    """Checks that two nested answers are equal, numbers up to `TOLERANCE`."""
+    """Checks that two nested answers are equal, numbers up to `TOLERANCE`.
+
+    Of a number far from zero that is relative; others may be off by three times as much: on some processors the attribution of
+    a word, a sum of products in float32 over a long text, changes by 1.1e-5 with the size of the batch.
+    """
     if isinstance(expected, dict):
         assert set(found) == set(expected), path
         for name, value in expected.items():
@@ -102,7 +106,7 @@ def assert_same(found, expected, path="answer"):
         for index, value in enumerate(expected):
             assert_same(found[index], value, f"{path}[{index}]")
     elif isinstance(expected, float):
-        assert math.isclose(found, expected, rel_tol=TOLERANCE, abs_tol=TOLERANCE), (path, found, expected)
+        assert math.isclose(found, expected, rel_tol=TOLERANCE, abs_tol=3 * TOLERANCE), (path, found, expected)
     else:
         assert found == expected, path
 
