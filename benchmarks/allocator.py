@@ -14,8 +14,8 @@ import sys
 import time
 
 from benchmarks import results
+from common.allocator import VARIABLE
 
-VARIABLE = "TF_CPU_ALLOCATOR_USE_BFC"
 KINDS = {"kept": "true", "given back": "false"}
 COLUMNS = ("step_ms", "cpu_ms", "system_ms", "page_faults", "peak_gib")
 

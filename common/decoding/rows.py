@@ -138,7 +138,7 @@ def search_in_parts(search, carry, own, counts):
     for part, (count, left) in enumerate(zip(counts, [*counts[1:], 0])):
         if part:
             kept = _unfinished_first(carry[0])[:count]
-            carry, own, rows = keras.tree.map_structure(lambda leaf: ops.take(leaf, kept, axis=0), (carry, own, rows))  # noqa: B023
+            carry, own, rows = _rows_of((carry, own, rows), kept)
         position, carry = search(position, carry, own, left)
         whole = _put_rows(whole, rows, carry) if part else carry
     return whole
@@ -157,6 +157,11 @@ def row_counts(name, batch, halvings):
 def is_more_than(left, is_done):
     """bool scalar: whether more than so many rows are not done."""
     return ~ops.all(is_done) if isinstance(left, int) and left == 0 else ops.sum(ops.cast(~is_done, "int32")) > left
+
+
+def _rows_of(structure, rows):
+    """Those rows of all tensors `[batch, ...]` of a nested structure; int32 `[count]`."""
+    return keras.tree.map_structure(lambda leaf: ops.take(leaf, rows, axis=0), structure)
 
 
 def _unfinished_first(is_done):
