@@ -106,7 +106,7 @@ def assert_same(found, expected, path="answer"):
         for index, value in enumerate(expected):
             assert_same(found[index], value, f"{path}[{index}]")
     elif isinstance(expected, float):
-        assert math.isclose(found, expected, rel_tol=TOLERANCE, abs_tol=3 * TOLERANCE), (path, found, expected)
+        assert math.isclose(found, expected, rel_tol=TOLERANCE, abs_tol=TOLERANCE), (path, found, expected)
     else:
         assert found == expected, path
 
