@@ -18,6 +18,7 @@ from common.allocator import keep_freed_memory
 from common.command import Command
 from common.config import config_yaml
 from common.console import Console, get_console, use_console
+from common.data.given_files import changed_files, note_files, require_same_files
 from common.errors import UserError
 from common.files import atomic_directory, require_writable_directory, write_json
 from common.native_log import hold_back_native_log
@@ -80,6 +81,8 @@ def _train(command: Command, settings: Any, the_run: Run, resume: bool) -> None:
 
     with stages.stage("data", "Data"):
         splits = _module(command, "data").load_splits(settings)
+        require_same_files(the_run, settings.data)
+        note_files(the_run, settings.data)
     show_splits(command, splits)
 
     with stages.stage("adapt", "Preprocessing"):
@@ -117,6 +120,8 @@ def evaluate(command: Command) -> None:
     console.heading(f"{command.app}: evaluate {the_run.path} on {split}")
     with stages.stage("data", "Data"):
         splits = _module(command, "data").load_splits(settings)
+    for path in changed_files(the_run, settings.data):
+        console.warn(f"{path} has changed since the training; this measures the model on what is there now")
     show_splits(command, splits)
     with stages.stage("evaluate", "Evaluation"):
         preprocessor, model = _load_trained(command, the_run)

@@ -138,3 +138,33 @@ def test_a_run_that_patience_ended_says_so(run_main, tmp_path):
     (tmp_path / "runs/fake/a/history.csv").write_text("epoch,loss\n1,0.5\n2,0.6\n")
     code, _, err = run_main("train", "--resume", "runs/fake/a")
     assert code == 2 and "its train.patience ended it after 2 of 5 epochs" in err
+
+
+def test_a_training_does_not_go_on_with_other_data(run_main, tmp_path):
+    """Else its order of examples, its vocabulary and its checkpoint belong to rows that are not there any more."""
+    from fake_app import train
+
+    (tmp_path / "mine.csv").write_text("a,b\n1,2\n")
+    train.fail_with = KeyboardInterrupt()
+    run_main("train", "--name", "a", "--data.path", "mine.csv")
+    train.fail_with = None
+    (tmp_path / "mine.csv").write_text("a,b\n1,3\n")
+    code, _, err = run_main("train", "--resume", "runs/fake/a")
+    assert code == 2 and err == (
+        "error: mine.csv has changed since the training in runs/fake/a began, which can go on only with the same data; "
+        "put the old content back, or start a new run\n"
+    )
+    (tmp_path / "mine.csv").write_text("a,b\n1,2\n")
+    assert run_main("train", "--resume", "runs/fake/a")[::2] == (0, "")
+
+
+def test_an_evaluation_says_that_the_data_have_changed(run_main, tmp_path):
+    (tmp_path / "pictures" / "more").mkdir(parents=True)
+    (tmp_path / "pictures" / "more" / "1.png").write_bytes(b"1")
+    assert run_main("train", "--name", "a", "--data.path", "pictures")[0] == 0
+    assert run_main("evaluate", "--run", "runs/fake/a")[::2] == (0, "")
+    (tmp_path / "pictures" / "more" / "2.png").write_bytes(b"2")
+    code, out, err = run_main("evaluate", "--run", "runs/fake/a")
+    assert code == 0 and "pictures has changed since the training; this measures the model on what is there now" in (
+        out + err
+    )

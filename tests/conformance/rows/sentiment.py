@@ -9,9 +9,8 @@ from tests.conformance.app_row import App, Prediction
 
 # Longer than the longest bucket. Not one phrase again and again: states would be equal but for rounding, and rounding would
 # choose the step that the maximum over time, and with it an attribution, is of.
-_LONG = " ".join(
-    random.Random(0).choices("a long and dull story of two people who never talk , with no good scene .".split(), k=240)
-)
+_SENTENCE = "A long and dull story of two people who never talk , with no good scene ."
+_LONG = " ".join(random.Random(0).choices(_SENTENCE.split(), k=240))
 _TEXTS = (
     "A good film.",
     "Two hours I will never get back, and not one of them was funny.",
