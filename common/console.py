@@ -8,6 +8,7 @@ JSON.
 
 import contextlib
 import os
+import re
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -15,6 +16,9 @@ from pathlib import Path
 from typing import IO, Any, Protocol
 
 from common.files import to_json
+
+# In a cell these would break the lines of a table; a label in somebody's file may hold them.
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 class Progress(Protocol):
@@ -153,6 +157,7 @@ class Console:
     def _columns(self, rows: Sequence[Sequence[str]], header: bool = False) -> None:
         if not rows:
             return
+        rows = [[_CONTROL.sub(lambda found: repr(found[0])[1:-1], cell) for cell in row] for row in rows]
         if self._rich is not None:
             self._rich_columns(rows, header)
             return

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import difflib
 import io
+import logging
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -172,6 +173,8 @@ def prepare(builder: tfds.core.DatasetBuilder, origin: str, quiet: bool, file_fo
         tfds.disable_progress_bar()
     # Its ten tries with growing pauses take three minutes where there is no network; four take three seconds.
     downloader.MAX_RETRIES = 4
+    # Of each try urllib3 would write a line with the address; what came of them is said below, once.
+    logging.getLogger("urllib3").setLevel(logging.ERROR)
     # TFDS also asks Google's cloud storage for a prepared copy unless it is told not to.
     config = tfds.download.DownloadConfig(try_download_gcs=False)
     try:

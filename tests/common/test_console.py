@@ -139,6 +139,13 @@ def test_a_terminal_gets_the_same_words():
         assert words in text, words
 
 
+@pytest.mark.parametrize("interactive", [False, True])
+def test_a_line_break_in_a_label_does_not_break_a_table(interactive):
+    console, stream = plain(interactive=interactive)
+    console.table({"labels": "good\nenough, b\x1bad\u2028", "train": 1})
+    assert "good\\nenough, b\\x1bad\\u2028" in stream.getvalue()
+
+
 def test_long_paths_are_not_broken_on_a_terminal():
     """A person copies the commands from the terminal."""
     console, stream = plain(interactive=True)
