@@ -13,7 +13,7 @@ from apps.translation.data import load_splits
 from apps.translation.model import build_model
 from apps.translation.pairs import SentencePairs, Splits
 from apps.translation.preprocessing import Preprocessor
-from apps.translation.translate import BATCH, Translator
+from apps.translation.translate import BATCH, HALVINGS, Translator
 from benchmarks.translation_multi30k import files_of
 from common.config import resolve_config
 from common.data.token_vocabulary import END_ID, START_ID
@@ -105,7 +105,7 @@ def searches(network: keras.Model, preprocessor: Preprocessor, sentences: Sequen
 
     Each returns how many tokens the translations have in all, their ends counted. The name is `greedy` for width 1.
     """
-    translator, penalty = Translator(network, preprocessor), preprocessor.decoding.length_penalty
+    translator, penalty = Translator(network, preprocessor, HALVINGS), preprocessor.decoding.length_penalty
     order = sorted(sentences, key=len)  # batches end when their longest ends
     batches = [tf.constant(order[start : start + BATCH]) for start in range(0, len(order), BATCH)]
 

@@ -20,6 +20,8 @@ from common.training.token_losses import SmoothedCrossEntropy, token_figures, to
 BATCH = 64  # sentences at once
 LENGTHS = 16  # sources are padded to multiples of it, so that few lengths are compiled where they are
 BATCH_TOKENS = 2_048  # at once, of references
+# Of full batches. Where XLA compiles the search, three loops take longer to compile than they save.
+HALVINGS = 2 if keras.backend.backend() == "tensorflow" else 0
 
 
 class Translator:
@@ -28,9 +30,10 @@ class Translator:
     Args:
         network: as `train` returns it.
         preprocessor: the `Preprocessor` it was trained with.
+        halvings: how many times a search goes on with half of the rows when the others have ended; one graph for each.
     """
 
-    def __init__(self, network: keras.Model, preprocessor):
+    def __init__(self, network: keras.Model, preprocessor, halvings: int = 0):
         self.decoding = preprocessor.decoding
         self.decoder = StepwiseDecoder(network)
         never = [PAD_ID, UNKNOWN_ID, START_ID]
@@ -39,8 +42,7 @@ class Translator:
             "pad_id": PAD_ID,
             "max_length": preprocessor.config.max_length,
             "forbidden": np.isin(np.arange(preprocessor.target_size), never),
-            # Where XLA compiles the search, three loops take longer to compile than they save.
-            "halvings": 2 if keras.backend.backend() == "tensorflow" else 0,
+            "halvings": halvings,
         }
         self._looking = AttentionRNN(
             self.decoder.cell, return_sequences=True, return_attention=True, name="decoder_and_attention"
@@ -122,7 +124,7 @@ def translate(network: keras.Model, preprocessor, sentences: Sequence[str]) -> t
         Translations in the order of the sentences, and their scores float32 `[n]`: the logarithm of their probability,
         divided by the length penalty.
     """
-    best = _Best(network, Translator(network, preprocessor))
+    best = _Best(network, Translator(network, preprocessor, HALVINGS))
     # A batch ends when its longest ends.
     order = sorted(range(len(sentences)), key=lambda index: len(sentences[index]))
     translations, scores = [""] * len(sentences), np.zeros(len(sentences), np.float32)
