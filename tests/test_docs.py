@@ -115,7 +115,8 @@ def check_benchmark(name: str, words: list[str]) -> None:
     for word in words[:at]:
         assert not word.startswith("--") or word == "--help" or f'"{word}"' in source, word
     app = words[words.index("--app") + 1] if "--app" in words[:at] else name.partition("_")[0]
-    check_application(app if app in APPS else "sentiment", ["train", *words[at + 1 :]])
+    preset = words[words.index("--preset") :][:2] if app in APPS and "--preset" in words[:at] else []
+    check_application(app if app in APPS else "sentiment", ["train", *preset, *words[at + 1 :]])
 
 
 def slug(heading: str) -> str:
