@@ -80,8 +80,8 @@ def _train(command: Command, settings: Any, the_run: Run, resume: bool) -> None:
     console.table({"settings": settings_line(settings), "device": device_line()})
 
     with stages.stage("data", "Data"):
-        splits = _module(command, "data").load_splits(settings)
         require_same_files(the_run, settings.data)
+        splits = _module(command, "data").load_splits(settings)
         note_files(the_run, settings.data)
     show_splits(command, splits)
 
@@ -119,9 +119,9 @@ def evaluate(command: Command) -> None:
     stages = Stages(_read_json(the_run.metrics_path(split)).get("seconds"))
     console.heading(f"{command.app}: evaluate {the_run.path} on {split}")
     with stages.stage("data", "Data"):
+        for path in changed_files(the_run, settings.data):
+            console.warn(f"{path} has changed since the training; this measures the model on what is there now")
         splits = _module(command, "data").load_splits(settings)
-    for path in changed_files(the_run, settings.data):
-        console.warn(f"{path} has changed since the training; this measures the model on what is there now")
     show_splits(command, splits)
     with stages.stage("evaluate", "Evaluation"):
         preprocessor, model = _load_trained(command, the_run)

@@ -17,14 +17,14 @@ def digests(data: ConfigModel) -> dict[str, str]:
     """The state of each file and folder that the section `data` names.
 
     Args:
-        data: the section; what it names is there.
+        data: the section; what it names and is not there is left out, since whoever reads it says so.
 
     Returns:
         32 hexadecimal digits by name of the setting. Those of a file are of its bytes, those of a folder of the names and sizes
         of the files in it, because it may hold gigabytes of pictures.
     """
-    named = {name: value for name, value in data.model_dump().items() if name.endswith(_ENDINGS) and value}
-    return {name: _digest(Path(path)) for name, path in named.items()}
+    named = {name: Path(value) for name, value in data.model_dump().items() if name.endswith(_ENDINGS) and value}
+    return {name: _digest(path) for name, path in named.items() if path.exists()}
 
 
 def note_files(run: Run, data: ConfigModel) -> None:
