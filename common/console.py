@@ -18,7 +18,7 @@ from typing import IO, Any, Protocol
 from common.files import to_json
 
 # In a cell these would break the lines of a table; a label in somebody's file may hold them.
-_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 class Progress(Protocol):

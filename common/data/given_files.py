@@ -3,7 +3,6 @@
 import functools
 import hashlib
 from pathlib import Path
-from typing import Any
 
 from common.config import ConfigModel
 from common.errors import UserError
@@ -13,10 +12,11 @@ from common.runs import Run
 _ENDINGS = ("path", "captions")
 
 
-def digests(data: ConfigModel) -> dict[str, str]:
+def digests(run: Run, data: ConfigModel) -> dict[str, str]:
     """The state of each file and folder that the section `data` names.
 
     Args:
+        run: the run; a folder that it lies in is left out, since the training itself changes that.
         data: the section; what it names and is not there is left out, since whoever reads it says so.
 
     Returns:
@@ -24,22 +24,26 @@ def digests(data: ConfigModel) -> dict[str, str]:
         of the files in it, because it may hold gigabytes of pictures.
     """
     named = {name: Path(value) for name, value in data.model_dump().items() if name.endswith(_ENDINGS) and value}
-    return {name: _digest(path) for name, path in named.items() if path.exists()}
+    return {
+        name: _digest(path)
+        for name, path in named.items()
+        if path.exists() and not run.path.resolve().is_relative_to(path.resolve())
+    }
 
 
 def note_files(run: Run, data: ConfigModel) -> None:
     """Notes in `run.json` what the training reads, unless that was noted when it began."""
-    found = digests(data)
+    found = digests(run, data)
     if found and "files" not in run.info():
         run.note(files=found)
 
 
-def changed_files(run: Run, data: ConfigModel) -> list[Any]:
+def changed_files(run: Run, data: ConfigModel) -> list[str]:
     """The paths of those files whose content is another than when the training began."""
     noted = run.info().get("files")
     if not isinstance(noted, dict):
         return []
-    return [getattr(data, name) for name, digest in digests(data).items() if noted.get(name, digest) != digest]
+    return [getattr(data, name) for name, digest in digests(run, data).items() if noted.get(name, digest) != digest]
 
 
 def require_same_files(run: Run, data: ConfigModel) -> None:

@@ -158,6 +158,15 @@ def test_a_training_does_not_go_on_with_other_data(run_main, tmp_path):
     assert run_main("train", "--resume", "runs/fake/a")[::2] == (0, "")
 
 
+def test_a_folder_that_the_run_lies_in_may_change(run_main, tmp_path):
+    from fake_app import train
+
+    train.fail_with = KeyboardInterrupt()
+    run_main("train", "--name", "a", "--data.path", ".")
+    train.fail_with = None
+    assert run_main("train", "--resume", "runs/fake/a")[::2] == (0, "")
+
+
 def test_an_evaluation_says_that_the_data_have_changed(run_main, tmp_path):
     (tmp_path / "pictures" / "more").mkdir(parents=True)
     (tmp_path / "pictures" / "more" / "1.png").write_bytes(b"1")

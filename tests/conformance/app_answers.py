@@ -92,11 +92,7 @@ runpy.run_module(package, run_name="__main__")
 
 
 def assert_same(found, expected, path="answer"):
-    """Checks that two nested answers are equal, numbers up to `TOLERANCE`.
-
-    Of a number far from zero that is relative; others may be off by three times as much: on some processors the attribution of
-    a word, a sum of products in float32 over a long text, changes by 1.1e-5 with the size of the batch.
-    """
+    """Checks that two nested answers are equal, numbers up to `TOLERANCE`."""
     if isinstance(expected, dict):
         assert set(found) == set(expected), path
         for name, value in expected.items():

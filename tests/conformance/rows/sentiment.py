@@ -7,7 +7,7 @@ from typing import Any
 
 from tests.conformance.app_row import App, Prediction
 
-# Longer than the longest bucket. Not one phrase again and again: states would be equal but for rounding, and rounding would
+# Long, and not one phrase again and again: states would be equal but for rounding, and rounding would
 # choose the step that the maximum over time, and with it an attribution, is of.
 _SENTENCE = "A long and dull story of two people who never talk , with no good scene ."
 _LONG = " ".join(random.Random(0).choices(_SENTENCE.split(), k=240))
