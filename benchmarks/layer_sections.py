@@ -16,6 +16,7 @@ from benchmarks.layer_steps import (
     gradient_function,
     inference_step,
     keras_steps,
+    operations_of_products,
     ours,
     product_step,
     thread_count,
@@ -112,12 +113,17 @@ def custom(shapes: Sequence[Shape], cells: Sequence[str], rounds: int, peers: Se
 
 
 def scans(shapes: Sequence[Shape], cells: Sequence[str], rounds: int, peers: Sequence[str]) -> tuple[list, Goals]:
-    rows = _beside_lstm(shapes, [name for name in SCANS if name in cells], rounds)
-    goals = [
-        (f"{row['cell']} {row['shape']}: {row['lstm_ratio']:.1f} times as fast as LSTM, goal 3", row["lstm_ratio"] >= 3)
-        for row in rows
-        if row["cell"] != "LSTM"
-    ]
+    rows = _beside_lstm(shapes, [name for name in SCANS if name in cells], rounds, {"product": product_step()})
+    goals = []
+    for row in rows:
+        shape, seconds = Shape.parse(row["shape"]), 1e-3 * row.pop("product_ms")
+        operations = operations_of_products(row["cell"], shape)
+        row["lstm_operations_ratio"] = operations_of_products("LSTM", shape) / operations
+        row["roofline_share"] = roofline_seconds(operations, PRODUCT, seconds) / (1e-3 * row["ms"])
+        if row["cell"] != "LSTM":
+            faster, fewer = row["lstm_ratio"], row["lstm_operations_ratio"]
+            goal = f"{faster:.1f} times as fast as LSTM, goal 3; it has {fewer:.1f} times fewer operations in products"
+            goals.append((f"{row['cell']} {shape}: {goal}", faster >= 3))
     return rows, goals
 
 
@@ -166,14 +172,16 @@ def attention(shapes: Sequence[Shape], cells: Sequence[str], rounds: int, peers:
     return rows, []
 
 
-def _beside_lstm(shapes: Sequence[Shape], names: Sequence[str], rounds: int) -> list[dict]:
+def _beside_lstm(shapes: Sequence[Shape], names: Sequence[str], rounds: int, others: dict | None = None) -> list[dict]:
+    """A row for LSTM and each name; `others` are steps timed in the same turns, `NAME_ms` in every row."""
     rows = []
     for shape in shapes:
         each = dict.fromkeys(["LSTM", *names])
-        times = alternating_times({name: ours(name, shape) for name in each}, rounds)
+        times = alternating_times({name: ours(name, shape) for name in each} | (others or {}), rounds)
         lstm = times["LSTM"].median
         for name in each:
             row = {"cell": name, "shape": str(shape), **_columns(times[name])}
+            row |= {f"{other}_ms": 1e3 * times[other].median for other in others or ()}
             rows.append({**row, "lstm_ratio": lstm / times[name].median, "relative_time": times[name].median / lstm})
     return rows
 

@@ -3,6 +3,7 @@
 A training step is forward, backward, and the gradients of all weights and of the input; inference is forward alone.
 """
 
+import math
 import os
 from collections.abc import Callable
 
@@ -12,6 +13,7 @@ import tensorflow as tf
 
 from benchmarks.layer_shapes import Shape
 from common import layers
+from common.layers.mlstm import CHUNK
 
 PRODUCT = 2048  # rows and columns of the matrices whose product is the roofline
 Step = Callable[[], object]
@@ -60,6 +62,20 @@ def built_inputs(layer: keras.layers.Layer, shape: Shape) -> list[tf.Tensor]:
 def ours(name: str, shape: Shape, bidirectional: bool = False, step: Callable[..., Step] = training_step) -> Step:
     layer = getattr(layers, name)(shape.units, return_sequences=True)
     return step(layers.Bidirectional(layer) if bidirectional else layer, shape)
+
+
+def operations_of_products(name: str, shape: Shape) -> float:
+    """Floating-point operations of the matrix products of a training step of a layer of ours, as `Shape.operations`.
+
+    Every kernel is multiplied with every step once; mLSTM has products of steps with steps, too.
+    """
+    layer = getattr(layers, name)(shape.units, return_sequences=True)
+    layer.build((None, None, shape.features))
+    per_step = sum(math.prod(weight.shape) for weight in layer.weights if len(weight.shape) > 1)
+    if isinstance(layer, layers.MLSTM):
+        # With the steps of the chunk, as queries and keys and as values; and with the memory, written and read.
+        per_step += 2 * min(CHUNK, shape.time) * shape.units + 2 * shape.units**2 // layer.cell.heads
+    return 3 * 2 * shape.batch * shape.time * per_step
 
 
 def with_attention(form: str, shape: Shape, step: Callable[..., Step] = training_step) -> Step:

@@ -37,8 +37,9 @@ def linear_scan(keep, write, initial_state, mask=None, zoneout=None, reverse=Fal
         4096    121             0.40      0.76    1.5      16.9
 
     Args:
-        keep: float `[time, batch, units]`; for complex numbers a pair of such arrays, real and imaginary part, and so are
-            `write`, `initial_state` and what is returned.
+        keep: float `[time, batch, units]`, or `[1, batch or 1, units]` if every step keeps the same: the loop then reads it
+            once. For complex numbers a pair of such arrays, real and imaginary part, and so are `write`, `initial_state`
+            and what is returned.
         write: float `[time, batch, units]`.
         initial_state: float `[batch, units]`.
         mask: bool `[time, batch, 1]`; where it is False the state is carried over unchanged. None when all steps are real.
@@ -66,12 +67,14 @@ def linear_scan(keep, write, initial_state, mask=None, zoneout=None, reverse=Fal
     if resets is not None:
         keep = tuple(ops.where(resets, 0.0, each) for each in keep)
     if form is None:
-        form = "associative" if has_accelerator() and keep[0].shape[0] is not None else "loop"
-    if form not in FORMS or (form == "associative" and keep[0].shape[0] is None):
+        form = "associative" if has_accelerator() and write[0].shape[0] is not None else "loop"
+    if form not in FORMS or (form == "associative" and write[0].shape[0] is None):
         raise ValueError(
             f"linear_scan: form must be one of {FORMS} or None, and associative needs a known length; got {form!r} for a "
-            f"sequence of shape {tuple(keep[0].shape)}"
+            f"sequence of shape {tuple(write[0].shape)}"
         )
+    if form == "associative" or keep[0].shape[0] != 1:
+        keep = tuple(ops.broadcast_to(each, ops.shape(other)) for each, other in zip(keep, write))
     passes = (_LoopPasses if form == "loop" else _AssociativePasses)(reverse)
     operands = {"keep": keep, "write": write, "initial_state": state}
     results = with_gradient(passes.forward, passes.backward, operands)
@@ -110,28 +113,33 @@ class _LoopPasses:
     def run(self, keep, write, state):
         """The states of all steps, and the last one."""
 
+        always = _first_of(keep) if keep[0].shape[0] == 1 else None
+
         def step(state, x):
-            new = multiply_add(x[0], state, x[1])
+            new = multiply_add(always or x[0], state, x[-1])
             return new, new
 
-        last, states = scan(step, state, (keep, write), ops.shape(keep[0])[0], _like(state), self.reverse)
+        xs = (write,) if always else (keep, write)
+        last, states = scan(step, state, xs, ops.shape(write[0])[0], _like(state), self.reverse)
         return states, last
 
     def backward(self, operands, states, cotangents):
         previous = self.previous(states, operands["initial_state"])
         d_initial, d_write = self.carry_back(operands["keep"], cotangents)
-        return {"keep": _times(d_write, _conjugate(previous)), "write": d_write, "initial_state": d_initial}
+        d_keep = _summed_like(operands["keep"], _times(d_write, _conjugate(previous)))
+        return {"keep": d_keep, "write": d_write, "initial_state": d_initial}
 
     def carry_back(self, keep, cotangents):
         """The cotangents of the initial state, and those behind each step with all that comes from later ones."""
-        d_states, d_last = cotangents[: len(keep)], cotangents[len(keep) :]
+        d_states, d_last = tuple(cotangents[: len(keep)]), tuple(cotangents[len(keep) :])
+        always = _first_of(keep) if keep[0].shape[0] == 1 else None
 
         def step(carried, x):
-            total = tuple(one + other for one, other in zip(carried, x[1]))
-            return _times(_conjugate(x[0]), total), total
+            total = tuple(one + other for one, other in zip(carried, x[-1]))
+            return _times(_conjugate(always or x[0]), total), total
 
-        length = ops.shape(keep[0])[0]
-        return scan(step, tuple(d_last), (keep, tuple(d_states)), length, _like(d_last), not self.reverse)
+        xs = (d_states,) if always else (keep, d_states)
+        return scan(step, d_last, xs, ops.shape(d_states[0])[0], _like(d_last), not self.reverse)
 
     def previous(self, states, initial_state):
         """The state before each step."""
@@ -225,6 +233,16 @@ def _times(one, other):
 
 def _conjugate(number):
     return number if len(number) == 1 else (number[0], -number[1])
+
+
+def _first_of(number):
+    return tuple(each[0] for each in number)
+
+
+def _summed_like(number, values):
+    """`values`, summed over the axes in which `number` has 1 element: the gradient of what was the same along them."""
+    axes = [axis for axis in (0, 1) if number[0].shape[axis] == 1]
+    return tuple(ops.sum(each, axis=axes, keepdims=True) for each in values) if axes else values
 
 
 def _like(state):

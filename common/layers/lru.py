@@ -77,11 +77,14 @@ class LRUCell(LinearCell):
         )
         real, imaginary, _ = ops.split(projected, 3, axis=-1)
         keep = (ops.exp(-decay) * ops.cos(frequency), ops.exp(-decay) * ops.sin(frequency))
-        return tuple(ops.broadcast_to(each, ops.shape(real)) for each in keep), (scale * real, scale * imaginary)
+        every_step = (1,) * (len(projected.shape) - 1)
+        return tuple(ops.reshape(each, (*every_step, self.units)) for each in keep), (scale * real, scale * imaginary)
 
     def show(self, projected, memory):
-        kernel = ops.cast(self.output_kernel, projected.dtype)
-        return ops.matmul(ops.concatenate(memory, axis=-1), kernel) + projected[..., 2 * self.units :]
+        # Two products, because joining real and imaginary part would copy the states of the whole sequence.
+        (real, imaginary), kernel = memory, ops.cast(self.output_kernel, projected.dtype)
+        shown = ops.matmul(real, kernel[: self.units]) + ops.matmul(imaginary, kernel[self.units :])
+        return shown + projected[..., 2 * self.units :]
 
     def get_config(self):
         return {

@@ -69,15 +69,21 @@ class RGLRUCell(LinearCell):
         self.decay = self.add_weight(shape=(self.units,), name="decay", initializer=decay)
 
     def linear(self, projected):
-        *leading, units = ops.shape(projected)
-        blocks = ops.reshape(projected, (-1, self.blocks, units // self.blocks))
-        gates = ops.einsum("rkv,gkvw->rgkw", blocks, ops.cast(self.gate_kernel, projected.dtype))
-        gates = ops.reshape(gates, (*leading, 2 * self.units)) + ops.cast(self.gate_bias, projected.dtype)
+        gates = self.gate_products(projected) + ops.cast(self.gate_bias, projected.dtype)
         open_recurrence, open_input = split_gates(gates, ("sigmoid", "sigmoid"))
         log_keep = -SHARPNESS * ops.softplus(ops.cast(self.decay, projected.dtype)) * open_recurrence
         # expm1 keeps the digits where little is forgotten; the bound keeps the gradient of the root finite there.
         scale = ops.sqrt(ops.maximum(-ops.expm1(2 * log_keep), 1e-12))
         return (ops.exp(log_keep),), (scale * open_input * projected,)
+
+    def gate_products(self, projected):
+        """The products of both gates, r first: float `[..., units]` to `[..., 2·units]`."""
+        kernel = ops.cast(self.gate_kernel, projected.dtype)
+        if self.blocks == 1:  # one product, which moves nothing from axis to axis
+            return ops.matmul(projected, ops.concatenate([kernel[0, 0], kernel[1, 0]], axis=-1))
+        *leading, units = ops.shape(projected)
+        blocks = ops.reshape(projected, (-1, self.blocks, units // self.blocks))
+        return ops.reshape(ops.einsum("rkv,gkvw->rgkw", blocks, kernel), (*leading, 2 * units))
 
     def get_config(self):
         return {**super().get_config(), "blocks": self.blocks, "slowest": self.slowest, "fastest": self.fastest}

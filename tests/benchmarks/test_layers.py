@@ -8,6 +8,7 @@ import pytest
 
 from benchmarks import cell_page, cell_table, layer_memory, layer_sections, results
 from benchmarks.layer_shapes import Shape, roofline_seconds
+from benchmarks.layer_steps import operations_of_products
 from common.layers import GRUCell, LSTMCell
 from common.layers.attention_cell import FORMS
 
@@ -42,6 +43,24 @@ def test_every_cell_has_its_row_with_parameters_and_time(tmp_path):
 def test_a_length_that_was_seen_is_not_compiled_again():
     _, goals = layer_sections.growth([Shape(2, 3, 4, 4), Shape(2, 5, 4, 4)], [], 2, [])
     assert goals[-1] == ("2 traces for 2 lengths, each met again", True)
+
+
+def test_the_operations_of_the_products_of_a_layer_are_counted_from_its_kernels():
+    shape = Shape(2, 70, 6, 4)
+    assert operations_of_products("LSTM", shape) == shape.operations(4)
+    steps = 3 * 2 * 2 * 70
+    assert operations_of_products("MinGRU", shape) == steps * (6 * 2 * 4)
+    assert operations_of_products("QRNN", shape) == steps * (2 * 6 * 3 * 4)
+    within_chunks = 2 * 64 * 4 + 2 * 4 * 4  # 64 steps of a chunk, and a memory of 4 x 4
+    assert operations_of_products("MLSTM", shape) == steps * (6 * (4 * 4 + 2) + within_chunks)
+
+
+def test_a_scan_says_beside_its_speed_how_many_operations_it_has():
+    rows, goals = layer_sections.scans([Shape(2, 3, 4, 4)], ["MinGRU"], 1, [])
+    assert [row["cell"] for row in rows] == ["LSTM", "MinGRU"]
+    assert [row["lstm_operations_ratio"] for row in rows] == [1, (4 + 4) * 4 / (4 * 2)]
+    assert all(row["roofline_share"] > 0 for row in rows) and "product_ms" not in rows[0]
+    assert "goal 3; it has 4.0 times fewer operations in products" in goals[0][0]
 
 
 def test_the_benchmark_of_a_gpu_says_what_it_needs(monkeypatch, capsys):

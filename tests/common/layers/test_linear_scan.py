@@ -115,6 +115,38 @@ def test_pairs_are_complex_numbers(form):
         np.testing.assert_allclose(np.sum(found[index] * direction), (values[0] - values[1]) / (2 * step), rtol=1e-4)
 
 
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("reverse", [False, True])
+@pytest.mark.parametrize("special", ["plain", "mask", "zoneout"])
+@pytest.mark.parametrize("batch", [1, BATCH])
+@pytest.mark.parametrize("pair", [False, True])
+def test_what_every_step_keeps_may_be_given_once(pair, batch, special, reverse, form):
+    """The same states, and a gradient that is the sum over all steps and rows for which it stood."""
+    time, parts = 7, 2 if pair else 1
+    drawn = [arrays(time, seed=part) for part in range(parts)]
+    given = [keep[:1, :batch] / parts for keep, _, _ in drawn]
+    given += [each for at in (1, 2) for each in (of_part[at] for of_part in drawn)]
+    options = {"mask": bools(time, 0.6)} if special == "mask" else {}
+    options |= {"zoneout": np.full((time, 1, 1), 0.3, "float32")} if special == "zoneout" else {}
+    cotangent = randoms(time, BATCH, UNITS, seed=9)
+
+    def scanned(*given, written_out=False):
+        keep, write, state = given[:parts], given[parts : 2 * parts], given[2 * parts :]
+        if written_out:
+            keep = tuple(ops.broadcast_to(each, (time, BATCH, UNITS)) for each in keep)
+        number = (keep, write, state) if pair else (keep[0], write[0], state[0])
+        states, last = linear_scan(*number, **options, reverse=reverse, form=form)
+        return (*states, *last) if pair else (states, last)
+
+    written_out = functools.partial(scanned, written_out=True)
+    assert_close(scanned(*map(ops.convert_to_tensor, given)), written_out(*map(ops.convert_to_tensor, given)))
+    found, expected = (
+        gradients(lambda *given, run=run: ops.sum(run(*given)[0] * cotangent), [], given)
+        for run in (scanned, written_out)
+    )
+    assert_close(found, expected)
+
+
 @pytest.mark.parametrize("reverse", [False, True])
 def test_packed_sequences_give_what_each_gives_alone(reverse):
     """Several sequences in one row, the state forgotten where one begins; nothing of one reaches another."""
