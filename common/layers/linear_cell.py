@@ -24,7 +24,7 @@ class LinearCell(GatedCell):
     def linear(self, projected):
         """What is kept and written: float `[..., gate_count·units]` to two tuples of float `[..., units]`.
 
-        The tuples have one array, or two for real and imaginary part.
+        The tuples have one array, or two for real and imaginary part. What every step keeps alike may be `[1, ..., units]`.
         """
         raise NotImplementedError
 

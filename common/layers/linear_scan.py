@@ -74,7 +74,9 @@ def linear_scan(keep, write, initial_state, mask=None, zoneout=None, reverse=Fal
             f"sequence of shape {tuple(write[0].shape)}"
         )
     if form == "associative" or keep[0].shape[0] != 1:
-        keep = tuple(ops.broadcast_to(each, ops.shape(other)) for each, other in zip(keep, write))
+        # Without XLA this would copy the sequence, so only where it is needed.
+        pairs = tuple(zip(keep, write))
+        keep = tuple(k if k.shape == w.shape else ops.broadcast_to(k, ops.shape(w)) for k, w in pairs)
     passes = (_LoopPasses if form == "loop" else _AssociativePasses)(reverse)
     operands = {"keep": keep, "write": write, "initial_state": state}
     results = with_gradient(passes.forward, passes.backward, operands)
