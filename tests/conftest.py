@@ -1,5 +1,6 @@
 """Fixtures of all tests."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,13 @@ from common import console
 def no_console_of_another_test(monkeypatch):
     """A verb that ran in a test leaves a console behind that writes to the closed stdout of that test."""
     monkeypatch.setattr(console, "_current", None)
+
+
+@pytest.fixture(autouse=True)
+def the_same_weights_each_time():
+    """Seeds what a test draws without a seed of its own, as first weights; where Keras is not loaded yet nothing draws."""
+    if "keras" in sys.modules:
+        sys.modules["keras"].utils.set_random_seed(0)
 
 
 @pytest.fixture(scope="session")

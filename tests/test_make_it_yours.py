@@ -1,6 +1,7 @@
 """What the pages show under "Make it yours", done. If these fail, a change that somebody takes from the page of an application
 does not fit the code any more, or fits and does nothing."""
 
+import contextlib
 import csv
 import functools
 import json
@@ -8,7 +9,7 @@ import shlex
 import subprocess
 import sys
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -50,6 +51,16 @@ def copy(tmp_path_factory) -> Path:
     return copy_repository(tmp_path_factory.mktemp("copy"))
 
 
+@contextlib.contextmanager
+def applied(changes: Iterable[str], folder: Path) -> Iterator[None]:
+    """Applies the changes for as long as the context lasts; takes back all that it applied, even where one does not fit."""
+    with contextlib.ExitStack() as stack:
+        for change in changes:
+            apply([change], folder)
+            stack.callback(apply, [change], folder, "--reverse")
+        yield
+
+
 def check(copy: Path, paths: list[str]) -> None:
     """Names, order of imports and form, as `make lint` asks for them; and that it is Python."""
     for path in paths:
@@ -80,25 +91,19 @@ def skip_what_is_made(*changes: str) -> None:
 def test_a_change_of_the_page_applies_alone(copy, app, part):
     change = change_of(app, part)
     skip_what_is_made(change)
-    apply([change], copy)
-    try:
+    with applied([change], copy):
         check(copy, paths_of(change))
-    finally:
-        apply([change], copy, "--reverse")
 
 
 @pytest.mark.parametrize("app", APPS)
 def test_all_changes_of_a_page_apply_together_and_its_commands_are_then_right(copy, app):
     changes = [change_of(app, part) for part in PARTS]
     skip_what_is_made(*changes)
-    apply(changes, copy)
-    try:
+    with applied(changes, copy):
         check(copy, sorted({path for change in changes for path in paths_of(change)}))
         commands = [command for part in PARTS for command in commands_of(app, part)]
         assert len(commands) >= 2
         in_copy(copy, RESOLVE, app, json.dumps(commands))
-    finally:
-        apply(reversed(changes), copy, "--reverse")
 
 
 def test_an_application_that_is_here_keeps_its_section():

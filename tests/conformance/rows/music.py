@@ -67,7 +67,7 @@ APP = App(
             leaves=("composed.mid", "composed.png"),
         ),
     ),
-    tiny=("--data.cache_dir", _CHORALES),
     prepare=_prepare_chorales,
+    tiny=("--data.cache_dir", _CHORALES),
     endpoints=("complete",),
 )
