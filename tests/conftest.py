@@ -1,6 +1,6 @@
 """Fixtures of all tests."""
 
-import sys
+import random
 from pathlib import Path
 
 import pytest
@@ -16,9 +16,11 @@ def no_console_of_another_test(monkeypatch):
 
 @pytest.fixture(autouse=True)
 def the_same_weights_each_time():
-    """Seeds what a test draws without a seed of its own, as first weights; where Keras is not loaded yet nothing draws."""
-    if "keras" in sys.modules:
-        sys.modules["keras"].utils.set_random_seed(0)
+    """Keras takes the seeds that nobody gave, as those of first weights, from Python's random numbers.
+
+    Not `keras.utils.set_random_seed`: TensorFlow then forgets the resources of tokenizers that were made before.
+    """
+    random.seed(0)
 
 
 @pytest.fixture(scope="session")

@@ -14,7 +14,7 @@ from keras import ops
 from apps.captioning.batches import MOST_TOGETHER, CaptionBatches
 from apps.captioning.model import trained_part
 from common.data.token_vocabulary import END_ID, PAD_ID, START_ID, UNKNOWN_ID
-from common.decoding import Beams, Decoded, beam_search, greedy, repeat_rows, sample
+from common.decoding import Beams, Decoded, as_graph, beam_search, greedy, repeat_rows, sample
 from common.training.token_losses import SmoothedCrossEntropy, token_figures, token_metrics
 
 BATCH = 64  # pictures at once
@@ -201,9 +201,9 @@ def teacher_forced(
 def attention_of(network: keras.Model, preprocessor, picture: bytes) -> tuple[list[str], np.ndarray]:
     """The tokens of the caption of a picture, the end left out, and where the network looked: float32 `[tokens, rows, columns]`."""
     captioner = Captioner(network, preprocessor)
-    pixels = tf.function(preprocessor)(tf.constant([picture]))["pixels"].numpy()
+    pixels = tf.function(preprocessor, autograph=False)(tf.constant([picture]))["pixels"].numpy()
     features = captioner.features(ops.convert_to_tensor(pixels))
-    ids = ops.convert_to_numpy(captioner.best(features)[0])
+    ids = ops.convert_to_numpy(as_graph(captioner.best)(features)[0])
     ids = ids[:, : max(1, np.count_nonzero((ids != PAD_ID) & (ids != END_ID)))]
     weights = ops.convert_to_numpy(captioner.attention(features, ops.convert_to_tensor(ids)))[0]
     tokens = [token.decode("utf-8", "replace") for token in preprocessor.tokens(ids)[0].numpy()]

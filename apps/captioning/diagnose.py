@@ -43,7 +43,7 @@ def diagnose(config: Config, folder: Path, splits: Splits, preprocessor: Preproc
     ids = preprocessor.caption_ids([splits.train.captions[index][0] for index in range(count)])
     tokens = ids.to_tensor(PAD_ID)
     captioner = Captioner(network, preprocessor)
-    pixels = tf.function(preprocessor)(tf.constant(pictures))["pixels"].numpy()
+    pixels = tf.function(preprocessor, autograph=False)(tf.constant(pictures))["pixels"].numpy()
     features = captioner.features(ops.convert_to_tensor(pixels))
     decoder = captioner.decoder
     mean = ops.mean(decoder.memory(features), axis=1)

@@ -36,7 +36,9 @@ def inputs_of(
         UserError: too many of the pictures cannot be read (`data.max_unusable_fraction`).
     """
     size, key = preprocessor.picture_size, f"{preprocessor.picture_size}-{preprocessor.config.fit}"
-    decode = tf.function(lambda images: preprocessor(images)["pixels"], [tf.TensorSpec([None], tf.string)])
+    decode = tf.function(
+        lambda images: preprocessor(images)["pixels"], [tf.TensorSpec([None], tf.string)], autograph=False
+    )
     if config.model.encoder_is_trained:
         shape, dtype, batch = (size, size, 3), np.uint8, PICTURES
 

@@ -28,7 +28,7 @@ def numeric_core(model, preprocessor) -> NumericCore:
         said = tf.where(ids != END_ID, ids, PAD_ID)
         return {"ids": ids, "score": scores, "attention": captioner.attention(features, said)}
 
-    read = tf.function(preprocessor)  # as in training; without a graph resizing rounds otherwise
+    read = tf.function(preprocessor, autograph=False)  # as in training; without a graph resizing rounds otherwise
     asked = serving.questions(model, preprocessor)
     return NumericCore(
         best,

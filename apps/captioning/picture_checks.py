@@ -56,7 +56,11 @@ def check_picture(data: bytes, name: str) -> None:
 def _decoder() -> tf.types.experimental.PolymorphicFunction:
     signature = [tf.TensorSpec([None], tf.string)]
     # Into few pixels: whether a picture can be read does not depend on the size, nor on the scaling in the decoder of JPEG.
-    return tf.function(lambda images: picture_decoding.decode_pictures(images, 8, "stretch"), input_signature=signature)
+    return tf.function(
+        lambda images: picture_decoding.decode_pictures(images, 8, "stretch"),
+        input_signature=signature,
+        autograph=False,
+    )
 
 
 def _what_is_wrong(data: bytes) -> str:

@@ -112,6 +112,7 @@ class SampledCaptions:
                 tf.TensorSpec([self._batch_size, *inputs.shape], inputs.dtype),
                 tf.TensorSpec([self._batch_size * samples], tf.uint32),
             ],
+            autograph=False,
         )
 
     def batch(self, rows: np.ndarray, step: int):
@@ -183,6 +184,7 @@ class GreedyCider:
         self._greedy = tf.function(
             lambda read: captioner.greedy(captioner.features(read)).ids,
             [tf.TensorSpec([BATCH, *inputs.shape], inputs.dtype)],
+            autograph=False,
         )
 
     def __call__(self) -> Mapping[str, float]:

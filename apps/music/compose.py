@@ -11,7 +11,7 @@ from apps.music.preprocessing import Preprocessor
 from apps.music.rules import Rules
 from apps.music.steps import StepwiseNetwork
 from apps.music.vocabulary import FREE
-from common.decoding import sample
+from common.decoding import as_graph, sample
 from common.decoding.rows import LOG_ZERO
 
 
@@ -94,9 +94,7 @@ def compose_pieces(network: keras.Model, preprocessor: Preprocessor, count: int,
     if not count:
         return []
     composer, sampling = Composer(network, preprocessor), preprocessor.sampling
-    compose = composer.compose
-    if keras.backend.backend() == "tensorflow":
-        compose = tf.function(compose)
+    compose = as_graph(composer.compose)
     voices = preprocessor.has_voices
     positions = np.arange(steps, dtype=np.int32) % (preprocessor.steps_per_bar if voices else 1)
     symbols, _ = compose(

@@ -48,6 +48,10 @@ def endpoints(model, preprocessor):
     def same_shape(values, others, sentence):
         return tf.debugging.Assert(tf.reduce_all(tf.equal(tf.shape(values), tf.shape(others))), [sentence])
 
+    pieces = tf.TensorSpec([None, None, words.slots], tf.int32), tf.TensorSpec([None, None], tf.int32)
+
+    # A graph of its own, which all endpoints have together.
+    @tf.function(input_signature=(*pieces, LENGTH, *DRAWING), autograph=False)
     def composed(given, positions, length, seed, temperature, top_p):
         checks = [
             tf.debugging.Assert(

@@ -47,8 +47,11 @@ def endpoints(model, preprocessor):
     def truncated(text):
         return preprocessor.is_cut(text)
 
+    # A graph of its own, which two endpoints have together.
+    searched = tf.function(translator.best, [tf.TensorSpec([None, None], tf.int32)], autograph=False)
+
     def best(text):
-        ids, scores = translator.best(preprocessor(text)["source_ids"])
+        ids, scores = searched(preprocessor(text)["source_ids"])
         return {"translation": preprocessor.invert(ids), "score": scores, "truncated": truncated(text)}
 
     def greedy(text):
@@ -73,7 +76,7 @@ def endpoints(model, preprocessor):
 
     def attention(text):
         source_ids = preprocessor(text)["source_ids"]
-        ids, _ = translator.best(source_ids)
+        ids, _ = searched(source_ids)
         lengths = tf.reduce_sum(tf.cast(ids != PAD_ID, tf.int32), axis=1)
         ids = ids[:, : tf.reduce_max(tf.concat([lengths, [1]], axis=0))]
         return {

@@ -13,7 +13,7 @@ from apps.translation.batches import make_evaluation_data
 from apps.translation.pairs import SentencePairs
 from apps.translation.steps import StepwiseDecoder
 from common.data.token_vocabulary import END_ID, PAD_ID, START_ID, UNKNOWN_ID
-from common.decoding import Beams, Decoded, beam_search, coverage_penalty, greedy
+from common.decoding import Beams, Decoded, as_graph, beam_search, coverage_penalty, greedy
 from common.layers import AttentionRNN
 from common.training.token_losses import SmoothedCrossEntropy, token_figures, token_metrics
 
@@ -161,7 +161,7 @@ def attention_of(network: keras.Model, preprocessor, sentence: str) -> tuple[lis
     """The tokens of a sentence, those of its translation, and where the network looked: float32 `[target, source]`."""
     translator = Translator(network, preprocessor)
     source_ids = preprocessor(tf.constant([sentence]))["source_ids"].numpy()
-    ids = ops.convert_to_numpy(translator.best(source_ids)[0])
+    ids = ops.convert_to_numpy(as_graph(translator.best)(source_ids)[0])
     ids = ids[:, : np.count_nonzero(ids != PAD_ID)]
     attention = ops.convert_to_numpy(translator.attention(source_ids, ids))[0]
     tokens = preprocessor.source_tokens(source_ids)[0], preprocessor.target_tokens(ids)[0]

@@ -57,7 +57,7 @@ preprocessor = importlib.import_module(f"{package}.preprocessing").Preprocessor.
 model = load_model(run / "model.keras", package)
 found = {}
 for name, (function, signature) in importlib.import_module(f"{package}.serving").endpoints(model, preprocessor).items():
-    traced = tf.function(function, signature)
+    traced = tf.function(function, signature, autograph=False)
     names = [spec.name for spec in signature]
     found[name] = answers(
         lambda **inputs: traced(*(inputs[name] for name in names)), {spec.name: spec for spec in signature}

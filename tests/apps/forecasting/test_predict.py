@@ -61,7 +61,7 @@ def served():
     model = with_fitted_quantiles(build_model(config, preprocessor), config.model, windows)
     function, signature = endpoints(model, preprocessor)["serving_default"]
     names = [spec.name for spec in signature]
-    traced = tf.function(function, input_signature=signature)
+    traced = tf.function(function, input_signature=signature, autograph=False)
     raw = windows.raw(np.arange(2))
     given = {**raw, "future": raw["future"][..., 3:]}
     return lambda **changed: traced(*(tf.constant({**given, **changed}[name]) for name in names)), given

@@ -19,7 +19,7 @@ def traced():
 
     def trace(words):
         signature = [tf.TensorSpec([None, None], tf.int32)]
-        return tf.function(lambda events: event_notes(events, words), input_signature=signature)
+        return tf.function(lambda events: event_notes(events, words), input_signature=signature, autograph=False)
 
     return {words: trace(words) for words in WORDS}
 

@@ -19,7 +19,7 @@ def served():
     config = make_config(unit="word", max_length=12, decoding={"beam_width": 3, "length_penalty": 0.8})
     preprocessor = make_preprocessor(config)
     network = make_network(config, preprocessor, scale=0.8)
-    traced = {name: tf.function(*each) for name, each in endpoints(network, preprocessor).items()}
+    traced = {name: tf.function(*each, autograph=False) for name, each in endpoints(network, preprocessor).items()}
     return preprocessor, Translator(network, preprocessor), traced
 
 
