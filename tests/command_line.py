@@ -8,12 +8,16 @@ from pathlib import Path
 REPOSITORY = Path(__file__).parents[1]
 # Much more than any test needs; a machine may be busy.
 SECONDS = 600
+# XLA does all that it does, but the machine code is not made fast: tests compile much and run little, and this takes a
+# sixth off. What an export asks of a fresh process is compiled as for a person.
+XLA_FLAGS = "--xla_backend_optimization_level=0"
 
 
 def environment(**changes: str) -> dict[str, str]:
     """What a process of a test gets: this repository, and none of the settings that could change what it prints."""
-    kept = {name: value for name, value in os.environ.items() if name not in ("TF_CPP_MIN_LOG_LEVEL", "XLA_FLAGS")}
-    return kept | {"PYTHONPATH": str(REPOSITORY), "PYTHONUNBUFFERED": "1"} | changes
+    kept = {name: value for name, value in os.environ.items() if name != "TF_CPP_MIN_LOG_LEVEL"}
+    ours = {"PYTHONPATH": str(REPOSITORY), "PYTHONUNBUFFERED": "1", "XLA_FLAGS": XLA_FLAGS}
+    return kept | ours | changes
 
 
 def start(app: str, *words: object, cwd: Path, **changes: str) -> subprocess.Popen:

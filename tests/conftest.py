@@ -1,11 +1,15 @@
 """Fixtures of all tests."""
 
+import os
 import random
 from pathlib import Path
 
 import pytest
 
 from common import console
+from tests.command_line import XLA_FLAGS
+
+os.environ.setdefault("XLA_FLAGS", XLA_FLAGS)  # before TensorFlow or JAX are imported
 
 
 @pytest.fixture(autouse=True)
