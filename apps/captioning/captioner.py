@@ -14,7 +14,8 @@ from keras import ops
 from apps.captioning.batches import MOST_TOGETHER, CaptionBatches
 from apps.captioning.model import trained_part
 from common.data.token_vocabulary import END_ID, PAD_ID, START_ID, UNKNOWN_ID
-from common.decoding import Beams, Decoded, as_graph, beam_search, greedy, repeat_rows, sample
+from common.decoding import Beams, Decoded, beam_search, greedy, repeat_rows, sample
+from common.graph import as_graph
 from common.training.token_losses import SmoothedCrossEntropy, token_figures, token_metrics
 
 BATCH = 64  # pictures at once

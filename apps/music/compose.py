@@ -11,8 +11,9 @@ from apps.music.preprocessing import Preprocessor
 from apps.music.rules import Rules
 from apps.music.steps import StepwiseNetwork
 from apps.music.vocabulary import FREE
-from common.decoding import as_graph, sample
+from common.decoding import sample
 from common.decoding.rows import LOG_ZERO
+from common.graph import as_graph
 
 
 class Composer:

@@ -13,7 +13,8 @@ from apps.translation.batches import make_evaluation_data
 from apps.translation.pairs import SentencePairs
 from apps.translation.steps import StepwiseDecoder
 from common.data.token_vocabulary import END_ID, PAD_ID, START_ID, UNKNOWN_ID
-from common.decoding import Beams, Decoded, as_graph, beam_search, coverage_penalty, greedy
+from common.decoding import Beams, Decoded, beam_search, coverage_penalty, greedy
+from common.graph import as_graph
 from common.layers import AttentionRNN
 from common.training.token_losses import SmoothedCrossEntropy, token_figures, token_metrics
 

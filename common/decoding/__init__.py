@@ -14,7 +14,6 @@ Everything is one loop, or a few in a row (`halvings`), and runs eagerly, in a g
 """
 
 from common.decoding.beam_search import Beams, beam_search
-from common.decoding.graph import as_graph
 from common.decoding.greedy import Decoded, greedy
 from common.decoding.penalties import coverage_penalty, length_normalizer
 from common.decoding.rows import repeat_rows
@@ -23,7 +22,6 @@ from common.decoding.sampling import sample
 __all__ = [
     "Beams",
     "Decoded",
-    "as_graph",
     "beam_search",
     "coverage_penalty",
     "greedy",
