@@ -2,6 +2,7 @@
 
 import os
 import random
+import sys
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,15 @@ def the_same_weights_each_time():
     Not `keras.utils.set_random_seed`: TensorFlow then forgets the resources of tokenizers that were made before.
     """
     random.seed(0)
+
+
+@pytest.fixture(autouse=True)
+def programs_of_jax_are_given_back():
+    """JAX keeps all that it compiled, and ends in a segmentation fault when Linux gives the process no more memory maps (65,530)."""
+    yield
+    maps = Path("/proc/self/maps")
+    if "jax" in sys.modules and maps.exists() and maps.read_bytes().count(b"\n") > 20_000:
+        sys.modules["jax"].clear_caches()
 
 
 @pytest.fixture(scope="session")

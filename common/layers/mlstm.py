@@ -119,8 +119,10 @@ class MLSTM(WithoutZoneout, RecurrentLayer):
         log_keep = _in_chunks(log_keep[..., None], length, steps)[..., 0]
         outputs, last = self.chunks(query, key, value, write, log_keep, initial_state)
         outputs = ops.transpose(outputs, (0, 3, 1, 2, 4))  # [chunks, steps, batch, heads, d]
-        outputs = ops.reshape(outputs, (-1, ops.shape(sequence)[1], cell.heads, cell.units // cell.heads))
-        outputs = ops.reshape(outputs[:length] * wide[3], (length, ops.shape(sequence)[1], cell.units))
+        chunks, batch = ops.shape(outputs)[0], ops.shape(sequence)[1]
+        # No -1, which JAX does not find where the batch is empty.
+        outputs = ops.reshape(outputs, (chunks * steps, batch, cell.heads, cell.units // cell.heads))
+        outputs = ops.reshape(outputs[:length] * wide[3], (length, batch, cell.units))
         outputs, hidden = hold(outputs, initial_state[0], mask)
         return ops.flip(outputs, 0) if reverse else outputs, (hidden, *last)
 
