@@ -35,7 +35,7 @@ def endpoints(model, preprocessor):
     """
     captioner = Captioner(model, preprocessor)
 
-    @tf.function(input_signature=IMAGES, autograph=False)  # a graph of its own, which all endpoints have together
+    @tf.function(input_signature=IMAGES, autograph=False)  # one graph for all endpoints: traced and saved once
     def features_of(image):
         pixels = preprocessor(image)["pixels"]
         count = tf.shape(pixels)[0]

@@ -50,7 +50,7 @@ def endpoints(model, preprocessor):
 
     pieces = tf.TensorSpec([None, None, words.slots], tf.int32), tf.TensorSpec([None, None], tf.int32)
 
-    # A graph of its own, which all endpoints have together.
+    # A graph of its own, which all endpoints share: it is traced and saved once.
     @tf.function(input_signature=(*pieces, LENGTH, *DRAWING), autograph=False)
     def composed(given, positions, length, seed, temperature, top_p):
         checks = [

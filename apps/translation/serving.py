@@ -47,7 +47,7 @@ def endpoints(model, preprocessor):
     def truncated(text):
         return preprocessor.is_cut(text)
 
-    # A graph of its own, which two endpoints have together.
+    # A graph of its own, which two endpoints share: it is traced and saved once.
     searched = tf.function(translator.best, [tf.TensorSpec([None, None], tf.int32)], autograph=False)
 
     def best(text):

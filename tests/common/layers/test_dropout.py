@@ -55,9 +55,8 @@ def test_trains_exactly_as_with_the_dropout_of_keras_and_survives_saving(jit_com
         return model
 
     ours, keras_own = trained(Dropout), trained(keras.layers.Dropout)
-    if (
-        keras.backend.backend() == "tensorflow"
-    ):  # on JAX, Keras drops where the same random numbers are large, not small
+    # On JAX, Keras drops where the random numbers are large, not small.
+    if keras.backend.backend() == "tensorflow":
         for mine, other in zip(ours.trainable_variables, keras_own.trainable_variables):
             np.testing.assert_allclose(mine, other, atol=1e-6)
     ours.save(tmp_path / "model.keras")
