@@ -1,6 +1,6 @@
 """Asks an application in a fresh process, by programs that read a request on stdin, and compares the answers.
 
-A request has `examples`, as in a row; bytes are `{"b64": "..."}`, as in the REST form of TensorFlow Serving. One to `SAVED_MODEL` also has `versions`, the paths of SavedModels, and
+A request has `examples`, as in a row; bytes are `{"b64": "..."}`, as in the REST form of TensorFlow Serving. One to `SAVED_MODEL` also has `version`, the path of a SavedModel, and
 `op_libraries`, the paths of what TensorFlow itself does not have and they need. The answer has for each endpoint `alone` and `together`, the outputs by
 name for each example asked by itself and in a batch with those of the same shapes; `groups`, the positions of the examples
 of each batch; `inputs`, the names of the endpoint's inputs.
@@ -71,12 +71,10 @@ SAVED_MODEL = (
 sys.modules |= {"apps": None, "common": None, "keras": None}
 for library in request["op_libraries"]:
     tf.load_op_library(library)
-found = {}
-for version in request["versions"]:
-    loaded = tf.saved_model.load(version)
-    found[version] = {
-        name: answers(function, function.structured_input_signature[1]) for name, function in loaded.signatures.items()
-    }
+loaded = tf.saved_model.load(request["version"])
+found = {
+    name: answers(function, function.structured_input_signature[1]) for name, function in loaded.signatures.items()
+}
 print(json.dumps(found))
 """
 )
@@ -105,6 +103,15 @@ def assert_same(found, expected, path="answer"):
         assert math.isclose(found, expected, rel_tol=TOLERANCE, abs_tol=TOLERANCE), (path, found, expected)
     else:
         assert found == expected, path
+
+
+def assert_same_endpoints(found, expected):
+    """Checks that what a program above printed is what another one printed; inputs may be named in any order."""
+    assert set(found) == set(expected)
+    for endpoint in expected:
+        of_found, of_expected = dict(found[endpoint]), dict(expected[endpoint])
+        assert set(of_found.pop("inputs")) == set(of_expected.pop("inputs"))
+        assert_same(of_found, of_expected, endpoint)
 
 
 def without_padding(value, alone):
