@@ -16,6 +16,7 @@ import numpy as np
 from scipy import sparse, special
 from sklearn.linear_model import LogisticRegression
 
+from apps.sentiment.bursts import blocks_of_texts
 from apps.sentiment.data import label_ids
 from apps.sentiment.ngrams import KINDS, TAIL, known_ngrams_of_texts, learn_vocabulary
 from common.data.splits import LabelledTexts
@@ -51,6 +52,9 @@ class NgramLinear:
     reviews it is worth 0.1 points of accuracy and a twentieth of the log loss. `r` is folded into `weights`. Two classes need one such model: their logits are minus and plus half its
     score, so that the softmax of the logits is the sigmoid of the score.
 
+    With `block` an n-gram counts once in so many texts of a class in a row, `p` and `q` are numbers of blocks: see
+    `bursts.py`.
+
     Attributes:
         keys: int64 [vocabulary], fingerprints of the n-grams in ascending order.
         weights: float32 [vocabulary, classes], one row for each n-gram.
@@ -73,6 +77,7 @@ class NgramLinear:
         keys: np.ndarray,
         smoothing: float = SMOOTHING,
         regularisation: float = REGULARISATION,
+        block: int = 1,
     ) -> NgramLinear:
         """Learns from the training texts; the same arrays give the same model.
 
@@ -83,6 +88,7 @@ class NgramLinear:
             keys: int64 [vocabulary], see the attributes.
             smoothing: alpha of the paper, above 0.
             regularisation: inverse strength of the L2 penalty (liblinear's C), above 0.
+            block: in how many rows of a class, in their order, an n-gram counts once for the ratio; at least 1.
 
         Raises:
             ValueError: a class without an example.
@@ -94,10 +100,12 @@ class NgramLinear:
         weights = np.zeros((matrix.shape[1], classes), np.float32)
         bias = np.zeros(classes, np.float32)
         scales = _scales(matrix)
+        counted, counted_labels = _in_blocks(matrix, labels, block)
         # The typical row keeps its size, so that `regularisation` means the same for short and long texts.
         unit = math.sqrt(max(matrix.nnz / matrix.shape[0], 1.0))
         for label in (1,) if classes == 2 else range(classes):
-            column, bias[label] = _one_against_rest(matrix, unit * scales, labels == label, smoothing, regularisation)
+            ratio = _log_count_ratio(counted, counted_labels == label, smoothing)
+            column, bias[label] = _one_against_rest(matrix, unit * scales, labels == label, ratio, regularisation)
             weights[:, label] = unit * column
         if classes == 2:
             weights[:, 1], bias[1] = weights[:, 1] / 2, bias[1] / 2
@@ -130,13 +138,14 @@ def fit_ngram_linear(train: LabelledTexts, preprocessor: Preprocessor) -> NgramL
 
     Args:
         train: raw texts with label names.
-        preprocessor: has `label_names` and `words(texts)`.
+        preprocessor: has `label_names`, `words(texts)`, and in its `config` the `topic_block`.
     """
     labels, classes = label_ids(train, preprocessor.label_names), len(preprocessor.label_names)
     chosen = _chosen_texts(labels)  # [m]
     texts = train.texts[chosen]
     keys = learn_vocabulary(texts, preprocessor, MOST_WEIGHTS // classes)
-    return NgramLinear.fit(known_ngrams_of_texts(texts, preprocessor, keys), labels[chosen], classes, keys)
+    matrix = known_ngrams_of_texts(texts, preprocessor, keys)
+    return NgramLinear.fit(matrix, labels[chosen], classes, keys, block=preprocessor.config.topic_block)
 
 
 def _chosen_texts(labels: np.ndarray) -> np.ndarray:
@@ -159,17 +168,32 @@ def _scales(matrix: sparse.csr_matrix) -> np.ndarray:
     return 1 / np.sqrt(np.maximum(np.diff(matrix.indptr), 1))
 
 
+def _in_blocks(matrix: sparse.csr_matrix, labels: np.ndarray, size: int) -> tuple[sparse.csr_matrix, np.ndarray]:
+    """What is counted for the ratio: which block of `size` rows of a class holds which n-gram, and the class of each block."""
+    if size == 1:
+        return matrix, labels
+    blocks = blocks_of_texts(labels, size)  # [n]
+    membership = sparse.csr_matrix((np.ones(len(blocks)), (blocks, np.arange(len(blocks)))))  # [blocks, n]
+    counted = (membership @ matrix).tocsr()
+    counted.data[:] = 1.0
+    return counted, labels[np.unique(blocks, return_index=True)[1]]
+
+
+def _log_count_ratio(counted: sparse.csr_matrix, positive: np.ndarray, smoothing: float) -> np.ndarray:
+    """Returns float64 [vocabulary]: how much more frequent each n-gram is in the positive rows of `counted`."""
+    inside = smoothing + counted.T @ positive.astype(np.float64)  # [vocabulary]
+    outside = smoothing + counted.T @ (~positive).astype(np.float64)  # [vocabulary]
+    return np.log(inside / inside.sum()) - np.log(outside / outside.sum())
+
+
 def _one_against_rest(
     matrix: sparse.csr_matrix,
     scales: np.ndarray,
     positive: np.ndarray,
-    smoothing: float,
+    ratio: np.ndarray,
     regularisation: float,
 ) -> tuple[np.ndarray, float]:
     """Returns weights float64 [vocabulary], with the log-count ratio folded in, and the intercept."""
-    inside = smoothing + matrix.T @ positive.astype(np.float64)  # [vocabulary]
-    outside = smoothing + matrix.T @ (~positive).astype(np.float64)  # [vocabulary]
-    ratio = np.log(inside / inside.sum()) - np.log(outside / outside.sum())  # [vocabulary]
     # Only the values are new; the indices, most of the memory, are shared with `matrix`.
     values = ratio[matrix.indices] * np.repeat(scales, np.diff(matrix.indptr))  # [nonzero]
     scaled = sparse.csr_matrix((values, matrix.indices, matrix.indptr), shape=matrix.shape)

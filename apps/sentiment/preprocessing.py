@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
+from apps.sentiment.bursts import blocks_of_texts
 from apps.sentiment.config import Config, PreprocessingConfig
 from apps.sentiment.ngrams import distinct_pairs, find_known_ngrams
 from apps.sentiment.vocabulary import FIRST_WORD_ID, KEY_BITS, PAD_ID, UNKNOWN_ID, WordCounter, keys_of_phrases
@@ -74,10 +75,11 @@ class Preprocessor(tf.Module):
         Raises:
             UserError: if no word occurs `min_count` times.
         """
-        counter = WordCounter()
+        config = self.config
+        blocks = blocks_of_texts(train.labels, config.topic_block) if config.topic_block > 1 else None
+        counter = WordCounter(blocks, config.max_burstiness)
         for words in as_dataset(train.texts).map(self.words, tf.data.AUTOTUNE):
             counter.add(words)
-        config = self.config
         words = counter.frequent_words(config.max_tokens - FIRST_WORD_ID, config.min_count)
         if not words:
             raise UserError(

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from apps.sentiment.bursts import burstiness
+
 PAD_ID, UNKNOWN_ID, FIRST_WORD_ID = 0, 1, 2
 KEY_BITS = 21  # a word's share of a phrase key: three words fit into 63 bits
 
@@ -13,11 +15,16 @@ KEY_BITS = 21  # a word's share of a phrase key: three words fit into 63 bits
 class WordCounter:
     """Collects the words of all training texts as numbers, in one pass.
 
+    Args:
+        blocks: int `[texts]`, from `blocks_of_texts`, of all texts that will be added; None where their order says nothing.
+        max_burstiness: with blocks, words and phrases with a higher `burstiness` are left out.
+
     Attributes:
         lengths: int64 `[texts]`, words of each text, after `finish`.
     """
 
-    def __init__(self):
+    def __init__(self, blocks: np.ndarray | None = None, max_burstiness: float = 1.0):
+        self._blocks, self._max_burstiness = blocks, max_burstiness
         self._numbers: dict[bytes, int] = {}  # in order of first appearance
         self._parts: list[np.ndarray] = []
         self._lengths: list[np.ndarray] = []
@@ -35,10 +42,37 @@ class WordCounter:
         return np.concatenate(self._lengths)
 
     def frequent_words(self, most: int, min_count: int) -> list[str]:
-        """The most frequent words that occur `min_count` times, most frequent first, ties in the order of their bytes."""
-        counts = np.bincount(np.concatenate(self._parts), minlength=len(self._numbers))
+        """The most frequent words that occur `min_count` times, most frequent first, ties in the order of their bytes.
+
+        Those that come in bursts are then left out, and no rarer ones take their place.
+        """
+        numbers = np.concatenate(self._parts)
+        counts = np.bincount(numbers, minlength=len(self._numbers))
         frequent = [(-counts[number], word) for word, number in self._numbers.items() if counts[number] >= min_count]
-        return [word.decode("utf-8") for _, word in sorted(frequent)[:most]]
+        chosen = np.array([self._numbers[word] for _, word in sorted(frequent)[:most]], np.int64)
+        words = list(self._numbers)
+        return [words[number].decode("utf-8") for number in self._without_bursts(chosen, numbers, self._texts())]
+
+    def _texts(self):
+        """int64 `[words]`: which text each word is of."""
+        return np.repeat(np.arange(len(self.lengths)), self.lengths)
+
+    def _without_bursts(self, chosen, occurring, texts):
+        """The `chosen` words or phrases, in their order, but for those that come in bursts.
+
+        Args:
+            chosen: int `[chosen]`, distinct.
+            occurring: int `[occurrences]`, those and others, wherever one stands.
+            texts: int `[occurrences]`, in which text.
+        """
+        if self._blocks is None or self._max_burstiness >= 1 or not len(chosen):
+            return chosen
+        order = np.argsort(chosen)
+        places = np.searchsorted(chosen, occurring, sorter=order)
+        things = order[np.minimum(places, len(chosen) - 1)]
+        here = chosen[things] == occurring
+        found = burstiness(things[here], texts[here], self._blocks, len(chosen))
+        return chosen[found <= self._max_burstiness]
 
     def frequent_phrases(self, words: list[str], longest: int, most: int, min_count: int) -> list[str]:
         """The most frequent phrases of each length from two to `longest` words, at most `most` of each length.
@@ -52,16 +86,17 @@ class WordCounter:
         ids = {word.encode("utf-8"): index for index, word in enumerate(words, FIRST_WORD_ID)}
         id_of_number = np.array([ids.get(word, UNKNOWN_ID) for word in self._numbers], np.int64)
         flat = id_of_number[np.concatenate(self._parts)]
-        rows = np.repeat(np.arange(len(self.lengths)), self.lengths)
+        texts = self._texts()
         phrases, keys, whole = [], flat, flat != UNKNOWN_ID
         for length in range(2, longest + 1):
             keys = (keys[:-1] << KEY_BITS) + flat[length - 1 :]
             whole = whole[:-1] & (flat[length - 1 :] != UNKNOWN_ID)
-            one_text = rows[length - 1 :] == rows[: len(rows) - length + 1]
-            distinct, counts = np.unique(keys[whole & one_text], return_counts=True)
+            one_text = whole & (texts[length - 1 :] == texts[: len(texts) - length + 1])
+            distinct, counts = np.unique(keys[one_text], return_counts=True)
             distinct, counts = distinct[counts >= min_count], counts[counts >= min_count]
-            order = np.argsort(-counts, kind="stable")[:most]
-            phrases += [phrase_of_key(key, words) for key in distinct[order].tolist()]
+            chosen = distinct[np.argsort(-counts, kind="stable")[:most]]
+            chosen = self._without_bursts(chosen, keys[one_text], texts[length - 1 :][one_text])
+            phrases += [phrase_of_key(key, words) for key in chosen.tolist()]
         return phrases
 
 

@@ -22,10 +22,10 @@ def fitted(row_ids, ngram_ids, labels, ngrams=12, classes=2, **settings):
     return NgramLinear.fit(matrix, labels, classes, np.arange(ngrams), **settings)
 
 
-def dense_reference(x, positive, smoothing, c):
+def dense_reference(x, positive, smoothing, c, r=None):
     """NB-SVM from its definition: the log-count ratio, then liblinear's objective by a general minimizer."""
     p, q = smoothing + x[positive].sum(axis=0), smoothing + x[~positive].sum(axis=0)
-    r = np.log((p / p.sum()) / (q / q.sum()))
+    r = np.log((p / p.sum()) / (q / q.sum())) if r is None else r
     unit = np.sqrt(x.sum() / len(x))
     features, signs = np.c_[unit * scaled(x) * r, np.ones(len(x))], np.where(positive, 1.0, -1.0)
 
@@ -74,6 +74,25 @@ def test_logits_are_the_scaled_sum_of_the_weights_of_the_ngrams_present():
         present = sorted(set(ngram_ids[row_ids == row]))
         expected = model.weights[present].sum(axis=0) / np.sqrt(len(present)) + model.bias
         np.testing.assert_allclose(model.logits(matrix)[row], expected, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_in_a_block_of_a_class_an_ngram_counts_once_for_the_ratio(classes):
+    """Else the names of one film look like opinions."""
+    row_ids, ngram_ids, labels = toy(classes=classes)
+    matrix = ngram_matrix(row_ids, ngram_ids, len(labels), 12)
+    found = fitted(row_ids, ngram_ids, labels, classes=classes, block=4)
+    for k in range(classes):
+        # Rows of a class in their order, four by four; the last block of three classes holds no four.
+        blocks = [(label, matrix[labels == label][i : i + 4]) for label in range(classes) for i in range(0, 60, 4)]
+        held = [(label, np.asarray(rows.max(axis=0).todense())[0]) for label, rows in blocks if rows.shape[0]]
+        p, q = (2.0 + sum(row for label, row in held if (label == k) == inside) for inside in (True, False))
+        ratio = np.log((p / p.sum()) / (q / q.sum()))
+        weights = dense_reference(matrix.toarray(), labels == k, 2.0, 0.3, ratio)[0]
+        of_class = found.weights[:, k] - (found.weights[:, 0] if classes == 2 and k else 0)
+        if classes == 3 or k:
+            np.testing.assert_allclose(of_class, weights, atol=0.02)
+    assert np.abs(found.weights - fitted(row_ids, ngram_ids, labels, classes=classes).weights).max() > 0.05
 
 
 def test_repeated_and_unordered_pairs_count_once():
