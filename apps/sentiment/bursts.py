@@ -8,7 +8,7 @@ import numpy as np
 
 
 def blocks_of_texts(labels: np.ndarray, size: int) -> np.ndarray:
-    """Numbers the blocks of `size` texts of a label in a row.
+    """Numbers the blocks of `size` consecutive texts of a label; texts of other labels may stand between them.
 
     Args:
         labels: `[texts]`, in the order of the data.
@@ -25,25 +25,30 @@ def blocks_of_texts(labels: np.ndarray, size: int) -> np.ndarray:
     return blocks
 
 
-def burstiness(things: np.ndarray, texts: np.ndarray, blocks: np.ndarray, count: int) -> np.ndarray:
-    """In how much fewer blocks each thing stands than it would if its texts were drawn at random.
+def burstiness(things: np.ndarray, texts: np.ndarray, blocks: np.ndarray, labels: np.ndarray, count: int) -> np.ndarray:
+    """In how much fewer blocks each thing stands than it would if the texts of each label were in random order.
 
     Args:
         things: int `[occurrences]`, which word or phrase occurs, from 0 to `count - 1`.
         texts: int `[occurrences]`, in which text.
         blocks: int `[texts]`, from `blocks_of_texts`.
+        labels: `[texts]`, what the blocks were made with.
         count: number of things.
 
     Returns:
-        float64 `[count]`: 1 - blocks / expected blocks; about 0 for what is said of everything, near 1 for what is said of
-        one thing only, 0 for what does not occur.
+        float64 `[count]`: 1 - blocks / expected blocks; about 0 for what is said of everything, also if it is said with one
+        label only, near 1 for what is said of one thing, 0 for what does not occur.
 
     Reference:
         Church and Gale 1995, "Poisson mixtures", Natural Language Engineering: "burstiness" of words over documents.
     """
-    number_of_blocks = int(blocks.max()) + 1 if len(blocks) else 1
-    thing, text = np.divmod(np.unique(things.astype(np.int64) * len(blocks) + texts), max(len(blocks), 1))
-    thing_of_pair = np.unique(thing * number_of_blocks + blocks[text]) // number_of_blocks
-    in_texts, in_blocks = np.bincount(thing, minlength=count), np.bincount(thing_of_pair, minlength=count)
-    expected = number_of_blocks * (1 - (1 - 1 / number_of_blocks) ** in_texts)
-    return np.where(in_texts > 0, 1 - in_blocks / np.maximum(expected, 1e-9), 0.0)
+    found, expected = np.zeros(count), np.zeros(count)
+    thing, text = np.divmod(np.unique(things.astype(np.int64) * max(len(blocks), 1) + texts), max(len(blocks), 1))
+    for label in np.unique(labels):
+        of_label = labels[text] == label
+        own = np.unique(blocks[labels == label])
+        pairs = np.unique(thing[of_label] * len(own) + np.searchsorted(own, blocks[text[of_label]]))
+        found += np.bincount(pairs // len(own), minlength=count)
+        in_texts = np.bincount(thing[of_label], minlength=count)
+        expected += len(own) * (1 - (1 - 1 / len(own)) ** in_texts)
+    return np.where(expected > 0, 1 - found / np.maximum(expected, 1e-9), 0.0)

@@ -95,14 +95,16 @@ class PreprocessingConfig(ConfigModel):
     )
     topic_block: int = option(
         1,
-        "this many training texts of a label in a row may be about one thing, such as all reviews of one film. Above 1, "
-        "words and phrases of one thing are left out (max_burstiness), and n-grams count once in a block; 1 = the order says nothing",
+        "about how many training texts of a label side by side speak of one thing, such as the reviews of a film. Above 1, its "
+        "words are left out (max_burstiness), and n-grams count once in a block. 1 = the order of the texts says nothing",
         unit="texts",
         ge=1,
+        le=1_000_000,
     )
     max_burstiness: float = option(
         0.3,
-        "words and phrases that stand in so much fewer blocks than by chance are unknown; 1 = none. Only with a topic_block",
+        "with a topic_block, words and phrases that are missing in more blocks than this, of those that they would stand in by "
+        "chance, are left out; 0 is strict, 1 leaves out nothing",
         unit="fraction of blocks",
         ge=0,
         le=1,
@@ -174,6 +176,15 @@ class Config(ConfigModel):
     preprocessing: PreprocessingConfig = PreprocessingConfig()
     model: ModelConfig = ModelConfig()
     train: TrainConfig = TrainConfig(epochs=2, batch_size=64, learning_rate=2e-3, schedule="linear", epsilon=1e-5)
+
+    @model_validator(mode="after")
+    def _topics_have_an_order(self) -> "Config":
+        if self.preprocessing.topic_block > 1 and self.data.split != "block":
+            raise ValueError(
+                f"preprocessing.topic_block is {self.preprocessing.topic_block}, for texts that belong together side by side, but "
+                "data.split is text, for texts in any order; add --data.split block, or --preprocessing.topic_block 1"
+            )
+        return self
 
 
 # By what models are compared, on validation data.

@@ -12,7 +12,6 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from apps.sentiment.bursts import blocks_of_texts
 from apps.sentiment.config import Config, PreprocessingConfig
 from apps.sentiment.ngrams import distinct_pairs, find_known_ngrams
 from apps.sentiment.vocabulary import FIRST_WORD_ID, KEY_BITS, PAD_ID, UNKNOWN_ID, WordCounter, keys_of_phrases
@@ -76,11 +75,15 @@ class Preprocessor(tf.Module):
             UserError: if no word occurs `min_count` times.
         """
         config = self.config
-        blocks = blocks_of_texts(train.labels, config.topic_block) if config.topic_block > 1 else None
-        counter = WordCounter(blocks, config.max_burstiness)
+        counter = WordCounter(train.labels, config.topic_block, config.max_burstiness)
         for words in as_dataset(train.texts).map(self.words, tf.data.AUTOTUNE):
             counter.add(words)
         words = counter.frequent_words(config.max_tokens - FIRST_WORD_ID, config.min_count)
+        if not words and config.topic_block > 1 and counter.frequent_words(1, config.min_count, bursts=True):
+            raise UserError(
+                f"every word of the {len(train.texts)} training texts seems to be about one thing only; set a smaller or larger "
+                f"--preprocessing.topic_block than {config.topic_block} (1 = the order of the texts says nothing)"
+            )
         if not words:
             raise UserError(
                 f"no word occurs {config.min_count} times in the {len(train.texts)} training texts; "

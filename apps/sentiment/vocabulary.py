@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from apps.sentiment.bursts import burstiness
+from apps.sentiment.bursts import blocks_of_texts, burstiness
 
 PAD_ID, UNKNOWN_ID, FIRST_WORD_ID = 0, 1, 2
 KEY_BITS = 21  # a word's share of a phrase key: three words fit into 63 bits
@@ -16,15 +16,16 @@ class WordCounter:
     """Collects the words of all training texts as numbers, in one pass.
 
     Args:
-        blocks: int `[texts]`, from `blocks_of_texts`, of all texts that will be added; None where their order says nothing.
-        max_burstiness: with blocks, words and phrases with a higher `burstiness` are left out.
+        labels: `[texts]`, of all texts that will be added.
+        topic_block: see `blocks_of_texts`; 1 where the order of the texts says nothing.
+        max_burstiness: with a `topic_block` above 1, words and phrases with a higher `burstiness` are left out.
 
     Attributes:
         lengths: int64 `[texts]`, words of each text, after `finish`.
     """
 
-    def __init__(self, blocks: np.ndarray | None = None, max_burstiness: float = 1.0):
-        self._blocks, self._max_burstiness = blocks, max_burstiness
+    def __init__(self, labels: np.ndarray, topic_block: int = 1, max_burstiness: float = 1.0):
+        self._labels, self._topic_block, self._max_burstiness = labels, topic_block, max_burstiness
         self._numbers: dict[bytes, int] = {}  # in order of first appearance
         self._parts: list[np.ndarray] = []
         self._lengths: list[np.ndarray] = []
@@ -41,17 +42,18 @@ class WordCounter:
     def lengths(self) -> np.ndarray:
         return np.concatenate(self._lengths)
 
-    def frequent_words(self, most: int, min_count: int) -> list[str]:
+    def frequent_words(self, most: int, min_count: int, bursts: bool = False) -> list[str]:
         """The most frequent words that occur `min_count` times, most frequent first, ties in the order of their bytes.
 
-        Those that come in bursts are then left out, and no rarer ones take their place.
+        Those that come in bursts are then left out, unless `bursts`, and no rarer ones take their place.
         """
         numbers = np.concatenate(self._parts)
         counts = np.bincount(numbers, minlength=len(self._numbers))
         frequent = [(-counts[number], word) for word, number in self._numbers.items() if counts[number] >= min_count]
         chosen = np.array([self._numbers[word] for _, word in sorted(frequent)[:most]], np.int64)
+        chosen = chosen if bursts else self._without_bursts(chosen, numbers, self._texts())
         words = list(self._numbers)
-        return [words[number].decode("utf-8") for number in self._without_bursts(chosen, numbers, self._texts())]
+        return [words[number].decode("utf-8") for number in chosen]
 
     def _texts(self):
         """int64 `[words]`: which text each word is of."""
@@ -65,13 +67,14 @@ class WordCounter:
             occurring: int `[occurrences]`, those and others, wherever one stands.
             texts: int `[occurrences]`, in which text.
         """
-        if self._blocks is None or self._max_burstiness >= 1 or not len(chosen):
+        if self._topic_block == 1 or self._max_burstiness >= 1 or not len(chosen):
             return chosen
         order = np.argsort(chosen)
         places = np.searchsorted(chosen, occurring, sorter=order)
         things = order[np.minimum(places, len(chosen) - 1)]
         here = chosen[things] == occurring
-        found = burstiness(things[here], texts[here], self._blocks, len(chosen))
+        blocks = blocks_of_texts(self._labels, self._topic_block)
+        found = burstiness(things[here], texts[here], blocks, self._labels, len(chosen))
         return chosen[found <= self._max_burstiness]
 
     def frequent_phrases(self, words: list[str], longest: int, most: int, min_count: int) -> list[str]:

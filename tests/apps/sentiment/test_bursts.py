@@ -7,6 +7,7 @@ from apps.sentiment.bursts import blocks_of_texts, burstiness
 from apps.sentiment.config import PreprocessingConfig
 from apps.sentiment.preprocessing import Preprocessor
 from common.data.splits import LabelledTexts
+from common.errors import UserError
 
 
 def test_blocks_are_of_one_label_each_and_keep_the_order():
@@ -20,15 +21,25 @@ def test_blocks_are_of_one_label_each_and_keep_the_order():
 @pytest.mark.parametrize("seed", range(5))
 def test_burstiness_is_what_counting_by_hand_gives(seed):
     random = np.random.default_rng(seed)
-    texts, things = random.integers(0, 30, 200), random.integers(0, 12, 200)
-    blocks = blocks_of_texts(random.integers(0, 2, 30), 4)
-    found = burstiness(things, texts, blocks, 13)
-    count = len(set(blocks.tolist()))
+    texts, things, labels = random.integers(0, 30, 200), random.integers(0, 12, 200), random.integers(0, 2, 30)
+    blocks = blocks_of_texts(labels, 4)
+    found = burstiness(things, texts, blocks, labels, 13)
     for thing in range(13):
-        of_thing = {text for text, each in zip(texts.tolist(), things.tolist()) if each == thing}
-        expected = count * (1 - (1 - 1 / count) ** len(of_thing))
-        held = len({int(blocks[text]) for text in of_thing})
-        assert found[thing] == pytest.approx(1 - held / expected if of_thing else 0)
+        held, expected = 0, 0.0
+        for label in (0, 1):
+            count = len({int(block) for block in blocks[labels == label]})
+            of_thing = {text for text, each in zip(texts, things) if each == thing and labels[text] == label}
+            held += len({int(blocks[text]) for text in of_thing})
+            expected += count * (1 - (1 - 1 / count) ** len(of_thing))
+        assert found[thing] == pytest.approx(1 - held / expected if expected else 0)
+
+
+def test_what_is_said_with_one_label_alone_is_no_burst():
+    """Else opinions were left out, of which there is most to learn."""
+    random, labels = np.random.default_rng(0), np.repeat([0, 1, 2], 3_000)
+    texts = np.flatnonzero((labels == 1) & (random.random(len(labels)) < 0.1))
+    found = burstiness(np.zeros(len(texts), int), texts, blocks_of_texts(labels, 30), labels, 1)
+    assert abs(found[0]) < 0.05
 
 
 def reviews():
@@ -59,3 +70,12 @@ def test_without_blocks_or_a_bound_nothing_is_left_out(settings):
 def test_no_rarer_word_takes_the_place_of_one_that_is_left_out():
     assert len(adapted(max_tokens=10).vocabulary) == 8
     assert sorted(adapted(max_tokens=10, topic_block=6).vocabulary) == ["dull", "fine", "seen", "well"]
+
+
+def test_words_of_one_thing_only_are_the_users_mistake():
+    texts = [f"word{i // 6} word{i // 6}" for i in range(60)]
+    preprocessor = Preprocessor(PreprocessingConfig(topic_block=3))
+    with pytest.raises(
+        UserError, match="about one thing only; set a smaller or larger --preprocessing.topic_block than 3"
+    ):
+        preprocessor.adapt(LabelledTexts.from_lists(texts, [("bad", "good")[i // 6 % 2] for i in range(60)], "films"))

@@ -39,6 +39,7 @@ def test_every_setting_says_what_it_means():
         ({"data.path": "my.csv"}, "data.path is 'my.csv', but data.source is bundled; .*--data.source files"),
         ({"data.validation_fraction": "0.5", "data.test_fraction": "0.5"}, "leave nothing to train on"),
         ({"data.source": "tfds", "data.split": "block"}, "an order that says nothing; add --data.split text"),
+        ({"preprocessing.topic_block": 30}, "data.split is text, for texts in any order; add --data.split block, or"),
         ({"model.cell": "transformer"}, "model.cell is transformer .*one of simple_rnn, gru, lstm"),
     ],
 )
