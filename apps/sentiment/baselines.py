@@ -52,8 +52,8 @@ class NgramLinear:
     reviews it is worth 0.1 points of accuracy and a twentieth of the log loss. `r` is folded into `weights`. Two classes need one such model: their logits are minus and plus half its
     score, so that the softmax of the logits is the sigmoid of the score.
 
-    With `block` an n-gram counts once in so many texts of a class in a row, `p` and `q` are numbers of blocks: see
-    `bursts.py`.
+    With `block` an n-gram counts once in so many consecutive texts of a class, since what is said of one thing only would
+    look like an opinion (see `bursts.py`); `p` and `q` are then numbers of blocks.
 
     Attributes:
         keys: int64 [vocabulary], fingerprints of the n-grams in ascending order.

@@ -25,15 +25,15 @@ def blocks_of_texts(labels: np.ndarray, size: int) -> np.ndarray:
     return blocks
 
 
-def burstiness(things: np.ndarray, texts: np.ndarray, blocks: np.ndarray, labels: np.ndarray, count: int) -> np.ndarray:
-    """In how much fewer blocks each thing stands than it would if the texts of each label were in random order.
+def burstiness(terms: np.ndarray, texts: np.ndarray, blocks: np.ndarray, labels: np.ndarray, count: int) -> np.ndarray:
+    """In how much fewer blocks each term stands than it would if the texts of each label were in random order.
 
     Args:
-        things: int `[occurrences]`, which word or phrase occurs, from 0 to `count - 1`.
+        terms: int `[occurrences]`, which word or phrase occurs, from 0 to `count - 1`.
         texts: int `[occurrences]`, in which text.
         blocks: int `[texts]`, from `blocks_of_texts`.
         labels: `[texts]`, what the blocks were made with.
-        count: number of things.
+        count: number of terms.
 
     Returns:
         float64 `[count]`: 1 - blocks / expected blocks; about 0 for what is said of everything, also if it is said with one
@@ -42,13 +42,15 @@ def burstiness(things: np.ndarray, texts: np.ndarray, blocks: np.ndarray, labels
     Reference:
         Church and Gale 1995, "Poisson mixtures", Natural Language Engineering: "burstiness" of words over documents.
     """
+    names, labels = np.unique(labels, return_inverse=True)
     found, expected = np.zeros(count), np.zeros(count)
-    thing, text = np.divmod(np.unique(things.astype(np.int64) * max(len(blocks), 1) + texts), max(len(blocks), 1))
-    for label in np.unique(labels):
+    term, text = np.divmod(np.unique(terms.astype(np.int64) * max(len(blocks), 1) + texts), max(len(blocks), 1))
+    # Within each label, because an opinion stands in the texts of one label and is no burst.
+    for label in range(len(names)):
         of_label = labels[text] == label
         own = np.unique(blocks[labels == label])
-        pairs = np.unique(thing[of_label] * len(own) + np.searchsorted(own, blocks[text[of_label]]))
+        pairs = np.unique(term[of_label] * len(own) + np.searchsorted(own, blocks[text[of_label]]))
         found += np.bincount(pairs // len(own), minlength=count)
-        in_texts = np.bincount(thing[of_label], minlength=count)
+        in_texts = np.bincount(term[of_label], minlength=count)
         expected += len(own) * (1 - (1 - 1 / len(own)) ** in_texts)
     return np.where(expected > 0, 1 - found / np.maximum(expected, 1e-9), 0.0)

@@ -199,7 +199,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "train": {"epochs": 4, "learning_rate": 1e-2, "batch_size": 64, "checkpoint_every_steps": 0},
     },
     "base": {},
-    # What the official IMDB figures were measured with: some six minutes on two cores. In these data the reviews of a film
+    # What the official IMDB figures were measured with: some ten minutes on two cores. In these data the reviews of a film
     # stand side by side.
     "best": {
         # 1,000 reviews of other films are enough to stop and to scale by; the rest is trained on.

@@ -72,14 +72,14 @@ class Preprocessor(tf.Module):
             train: `LabelledTexts`.
 
         Raises:
-            UserError: if no word occurs `min_count` times.
+            UserError: if no word occurs `min_count` times, or every one that does comes in bursts.
         """
         config = self.config
         counter = WordCounter(train.labels, config.topic_block, config.max_burstiness)
         for words in as_dataset(train.texts).map(self.words, tf.data.AUTOTUNE):
             counter.add(words)
         words = counter.frequent_words(config.max_tokens - FIRST_WORD_ID, config.min_count)
-        if not words and config.topic_block > 1 and counter.frequent_words(1, config.min_count, bursts=True):
+        if not words and config.topic_block > 1 and counter.frequent_words(1, config.min_count, with_bursts=True):
             raise UserError(
                 f"every word of the {len(train.texts)} training texts seems to be about one thing only; set a smaller or larger "
                 f"--preprocessing.topic_block than {config.topic_block} (1 = the order of the texts says nothing)"

@@ -21,7 +21,7 @@ class WordCounter:
         max_burstiness: with a `topic_block` above 1, words and phrases with a higher `burstiness` are left out.
 
     Attributes:
-        lengths: int64 `[texts]`, words of each text, after `finish`.
+        lengths: int64 `[texts]`, words of each text added.
     """
 
     def __init__(self, labels: np.ndarray, topic_block: int = 1, max_burstiness: float = 1.0):
@@ -42,16 +42,16 @@ class WordCounter:
     def lengths(self) -> np.ndarray:
         return np.concatenate(self._lengths)
 
-    def frequent_words(self, most: int, min_count: int, bursts: bool = False) -> list[str]:
+    def frequent_words(self, most: int, min_count: int, with_bursts: bool = False) -> list[str]:
         """The most frequent words that occur `min_count` times, most frequent first, ties in the order of their bytes.
 
-        Those that come in bursts are then left out, unless `bursts`, and no rarer ones take their place.
+        Those that come in bursts are then left out, unless `with_bursts`, and no rarer ones take their place.
         """
         numbers = np.concatenate(self._parts)
         counts = np.bincount(numbers, minlength=len(self._numbers))
         frequent = [(-counts[number], word) for word, number in self._numbers.items() if counts[number] >= min_count]
         chosen = np.array([self._numbers[word] for _, word in sorted(frequent)[:most]], np.int64)
-        chosen = chosen if bursts else self._without_bursts(chosen, numbers, self._texts())
+        chosen = chosen if with_bursts else self._without_bursts(chosen, numbers, self._texts())
         words = list(self._numbers)
         return [words[number].decode("utf-8") for number in chosen]
 
@@ -71,10 +71,10 @@ class WordCounter:
             return chosen
         order = np.argsort(chosen)
         places = np.searchsorted(chosen, occurring, sorter=order)
-        things = order[np.minimum(places, len(chosen) - 1)]
-        here = chosen[things] == occurring
+        terms = order[np.minimum(places, len(chosen) - 1)]
+        here = chosen[terms] == occurring
         blocks = blocks_of_texts(self._labels, self._topic_block)
-        found = burstiness(things[here], texts[here], blocks, self._labels, len(chosen))
+        found = burstiness(terms[here], texts[here], blocks, self._labels, len(chosen))
         return chosen[found <= self._max_burstiness]
 
     def frequent_phrases(self, words: list[str], longest: int, most: int, min_count: int) -> list[str]:

@@ -21,17 +21,17 @@ def test_blocks_are_of_one_label_each_and_keep_the_order():
 @pytest.mark.parametrize("seed", range(5))
 def test_burstiness_is_what_counting_by_hand_gives(seed):
     random = np.random.default_rng(seed)
-    texts, things, labels = random.integers(0, 30, 200), random.integers(0, 12, 200), random.integers(0, 2, 30)
+    texts, terms, labels = random.integers(0, 30, 200), random.integers(0, 12, 200), random.integers(0, 2, 30)
     blocks = blocks_of_texts(labels, 4)
-    found = burstiness(things, texts, blocks, labels, 13)
-    for thing in range(13):
+    found = burstiness(terms, texts, blocks, labels, 13)
+    for term in range(13):
         held, expected = 0, 0.0
         for label in (0, 1):
             count = len({int(block) for block in blocks[labels == label]})
-            of_thing = {text for text, each in zip(texts, things) if each == thing and labels[text] == label}
-            held += len({int(blocks[text]) for text in of_thing})
-            expected += count * (1 - (1 - 1 / count) ** len(of_thing))
-        assert found[thing] == pytest.approx(1 - held / expected if expected else 0)
+            of_term = {text for text, each in zip(texts, terms) if each == term and labels[text] == label}
+            held += len({int(blocks[text]) for text in of_term})
+            expected += count * (1 - (1 - 1 / count) ** len(of_term))
+        assert found[term] == pytest.approx(1 - held / expected if expected else 0)
 
 
 def test_what_is_said_with_one_label_alone_is_no_burst():
