@@ -156,6 +156,14 @@ class ModelConfig(ConfigModel):
         "size",
         tune=AnyOf(("last", "standard")),
     )
+    last_weight: float = option(
+        1.0,
+        "of normalization last: weight of the last value in the level that is taken out, the rest is the mean of the "
+        "look-back; less is better the farther the horizon",
+        unit="fraction of the level",
+        ge=0,
+        le=1,
+    )
     highway: bool = option(
         True, "add a linear map of the look-back, fitted by ridge regression before the network is trained; segrnn only"
     )
@@ -210,6 +218,11 @@ class ModelConfig(ConfigModel):
                 raise ValueError(
                     f"model.layers is {self.layers}, but segrnn has one recurrent layer; use seq2seq for more"
                 )
+        if self.last_weight != 1 and self.normalization != "last":
+            raise ValueError(
+                f"model.last_weight is {self.last_weight:g}, but belongs to normalization last, and model.normalization is "
+                f"{self.normalization}; leave one of them out"
+            )
         if self.attention and self.kind != "seq2seq":
             raise ValueError(f"model.attention is for seq2seq, and model.kind is {self.kind}; add --model.kind seq2seq")
         return self

@@ -38,6 +38,7 @@ def deepar(settings, sizes, seed):
         known=sizes.known,
         shared=settings.channels == "shared",
         normalization=settings.normalization,
+        last_weight=settings.last_weight,
         likelihood=settings.likelihood,
         dropout=settings.dropout,
         samples=settings.samples,
@@ -58,7 +59,7 @@ class Autoregression(keras.layers.Layer):
         layers: list of recurrent layers of `common.layers` that return sequences and state.
         targets, horizon, known: how many there are; the last `known` features of the history are known of the future, too.
         shared: whether each target goes through the network alone.
-        normalization: kind of `WindowStatistics`.
+        normalization, last_weight: of `WindowStatistics`.
         likelihood: name of the distribution.
         dropout: fraction of the features dropped before the output and between layers.
         samples: sample paths.
@@ -75,16 +76,29 @@ class Autoregression(keras.layers.Layer):
     """
 
     def __init__(
-        self, layers, targets, horizon, known, shared, normalization, likelihood, dropout, samples, seed=None, **kwargs
+        self,
+        layers,
+        targets,
+        horizon,
+        known,
+        shared,
+        normalization,
+        likelihood,
+        dropout,
+        samples,
+        last_weight=1.0,
+        seed=None,
+        **kwargs,
     ):
         super().__init__(**kwargs)
         self.layers, self.targets, self.horizon = list(layers), targets, horizon
         self.known, self.shared = known, shared
-        self.normalization, self.likelihood, self.samples, self.seed = normalization, likelihood, samples, seed
+        self.normalization, self.last_weight = normalization, last_weight
+        self.likelihood, self.samples, self.seed = likelihood, samples, seed
         self.distribution = LIKELIHOODS[likelihood]()
         # Counts come as they are, so the unit is one; as in Salinas et al. 2017.
         least = {"least": 1.0} if likelihood == "negative_binomial" else {}
-        self.statistics = WindowStatistics(normalization, **least)
+        self.statistics = WindowStatistics(normalization, last_weight=last_weight, **least)
         self.dropout = dropout
         self.dropouts = [
             Dropout(dropout, seed=None if seed is None else seed + index) for index in range(len(self.layers))
@@ -218,7 +232,8 @@ class Autoregression(keras.layers.Layer):
         return (history_shape[0], steps, self.targets, self.distribution.parameters + self.distribution.weights)
 
     def get_config(self):
-        names = ("targets", "horizon", "known", "shared", "normalization", "likelihood", "dropout", "samples", "seed")
+        names = ("targets", "horizon", "known", "shared", "normalization", "last_weight")
+        names += ("likelihood", "dropout", "samples", "seed")
         layers = [keras.saving.serialize_keras_object(layer) for layer in self.layers]
         return {**super().get_config(), "layers": layers, **{name: getattr(self, name) for name in names}}
 

@@ -12,10 +12,12 @@ class WindowStatistics(keras.layers.Layer):
     """What is taken out of each look-back and put back into the forecast, so that the network need not know where a series stands.
 
     Args:
-        kind: `last`: shift by the last value; `standard`: shift by the mean, divide by the standard deviation; `scale`:
+        kind: `last`: shift by the last value, or by a level between it and the mean; `standard`: shift by the mean, divide by the standard deviation; `scale`:
             divide by the mean absolute value, which says how large the series is only if values are measured from zero;
             `none`.
         least: added to the mean absolute value, in the unit of the values, so that a window of zeros has a scale.
+        last_weight: of `last`: the weight of the last value in the level, 0 to 1; the rest is the mean of the look-back. The
+            last value is near to what comes next, and the mean to what comes much later.
 
     Call arguments:
         values: float `[batch, time, targets]`.
@@ -28,15 +30,19 @@ class WindowStatistics(keras.layers.Layer):
         `standard`; Salinas et al. 2017, "DeepAR", arXiv:1704.04110, for `scale`.
     """
 
-    def __init__(self, kind, least=1e-4, **kwargs):
+    def __init__(self, kind, least=1e-4, last_weight=1.0, **kwargs):
         super().__init__(**kwargs)
         self.kind = kind
         self.least = least
+        self.last_weight = last_weight
 
     def call(self, values):
         zero = ops.zeros_like(values[:, -1:])
         if self.kind == "last":
-            return values[:, -1:], zero + 1
+            if self.last_weight == 1:
+                return values[:, -1:], zero + 1
+            mean = ops.mean(values, axis=1, keepdims=True)
+            return self.last_weight * values[:, -1:] + (1 - self.last_weight) * mean, zero + 1
         if self.kind == "standard":
             mean = ops.mean(values, axis=1, keepdims=True)
             return mean, ops.sqrt(ops.mean(ops.square(values - mean), axis=1, keepdims=True) + 1e-5)
@@ -49,7 +55,7 @@ class WindowStatistics(keras.layers.Layer):
         return shape, shape
 
     def get_config(self):
-        return {**super().get_config(), "kind": self.kind, "least": self.least}
+        return {**super().get_config(), "kind": self.kind, "least": self.least, "last_weight": self.last_weight}
 
 
 @keras.saving.register_keras_serializable(package="unroll")

@@ -36,7 +36,8 @@ def segrnn(settings, sizes, seed):
     history = inputs["history"]
 
     targets, covariates = ops.split(history, [sizes.targets], axis=-1)
-    shift, scale = WindowStatistics(settings.normalization, name="window_statistics")(targets)
+    statistics = WindowStatistics(settings.normalization, last_weight=settings.last_weight, name="window_statistics")
+    shift, scale = statistics(targets)
     targets = (targets - shift) / scale
     # [batch, channels, time, features]
     own = ops.transpose(targets, (0, 2, 1))[..., None] if shared else targets[:, None]

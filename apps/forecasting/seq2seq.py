@@ -31,7 +31,8 @@ def seq2seq(settings, sizes, seed):
     channels = sizes.targets if shared else 1
     inputs = sizes.inputs()
     targets, covariates = ops.split(inputs["history"], [sizes.targets], axis=-1)
-    shift, scale = WindowStatistics(settings.normalization, name="window_statistics")(targets)
+    statistics = WindowStatistics(settings.normalization, last_weight=settings.last_weight, name="window_statistics")
+    shift, scale = statistics(targets)
     targets = (targets - shift) / scale
 
     # [batch·channels, look_back, features]

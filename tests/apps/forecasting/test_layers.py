@@ -61,6 +61,11 @@ def test_window_statistics():
     shift, scale = WindowStatistics("last")(values)
     np.testing.assert_array_equal(shift, values[:, -1:])
     np.testing.assert_array_equal(scale, np.ones((5, 1, 2)))
+    for weight in (0.0, 0.25):
+        shift, scale = WindowStatistics("last", last_weight=weight)(values)
+        level = weight * values[:, -1:] + (1 - weight) * values.mean(1, keepdims=True)
+        np.testing.assert_allclose(shift, level, rtol=1e-5)
+        np.testing.assert_array_equal(scale, np.ones((5, 1, 2)))
     shift, scale = WindowStatistics("standard")(values)
     normalised = (values - ops.convert_to_numpy(shift)) / ops.convert_to_numpy(scale)
     np.testing.assert_allclose(normalised.mean(1), 0, atol=1e-5)

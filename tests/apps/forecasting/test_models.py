@@ -13,15 +13,16 @@ from tests.apps.forecasting.made_series import adapted, configured, splits, wave
 
 KINDS = {
     "segrnn, shared": {"model__kind": "segrnn"},
-    "segrnn, mixed": {"model__kind": "segrnn", "model__channels": "mixed"},
+    "segrnn, mixed": {"model__kind": "segrnn", "model__channels": "mixed", "model__last_weight": 0.5},
     "segrnn, point": {"model__kind": "segrnn", "model__output": "point", "model__normalization": "standard"},
     "segrnn, uneven": {"model__kind": "segrnn", "model__segment": 7},
-    "seq2seq": {"model__kind": "seq2seq", "model__layers": 2},
+    "seq2seq": {"model__kind": "seq2seq", "model__layers": 2, "model__last_weight": 0},
     "seq2seq, attention": {"model__kind": "seq2seq", "model__attention": "true", "model__channels": "mixed"},
     "deepar": {"model__kind": "deepar", "model__normalization": "scale", "model__samples": 20},
     "deepar, mixed": {
         "model__kind": "deepar",
         "model__channels": "mixed",
+        "model__last_weight": 0.5,
         "model__likelihood": "student_t",
         "model__samples": 20,
     },
