@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from keras import ops
 
+from apps.forecasting.config import ModelConfig
 from apps.forecasting.forecaster import with_fitted_quantiles
 from apps.forecasting.model import build_model
 from apps.forecasting.train import loss_function
@@ -34,6 +35,11 @@ KINDS = {
     },
 }
 DATA = {"everything": {}, "targets alone": {"past": (), "known": (), "times": False}}
+
+
+def test_the_weight_of_the_last_value_is_refused_where_nothing_reads_it():
+    with pytest.raises(ValueError, match="model.last_weight is 0.5, but belongs to normalization last"):
+        ModelConfig(last_weight=0.5, normalization="standard")
 
 
 def built(kind, data):
