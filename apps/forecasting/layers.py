@@ -12,9 +12,9 @@ class WindowStatistics(keras.layers.Layer):
     """What is taken out of each look-back and put back into the forecast, so that the network need not know where a series stands.
 
     Args:
-        kind: `last`: shift by the last value, or by a level between it and the mean; `standard`: shift by the mean, divide by the standard deviation; `scale`:
-            divide by the mean absolute value, which says how large the series is only if values are measured from zero;
-            `none`.
+        kind: `last`: shift by the last value, or by a level between it and the mean; `standard`: shift by the mean, divide
+            by the standard deviation; `scale`: divide by the mean absolute value, which says how large the series is only if
+            values are measured from zero; `none`.
         least: added to the mean absolute value, in the unit of the values, so that a window of zeros has a scale.
         last_weight: of `last`: the weight of the last value in the level, 0 to 1; the rest is the mean of the look-back. The
             last value is near to what comes next, and the mean to what comes much later.
@@ -26,8 +26,8 @@ class WindowStatistics(keras.layers.Layer):
         Shift and scale, each float `[batch, 1, targets]`.
 
     Reference:
-        Lin et al. 2023, "SegRNN", arXiv:2308.11200, for `last`; Kim et al. 2022, "Reversible instance normalization", for
-        `standard`; Salinas et al. 2017, "DeepAR", arXiv:1704.04110, for `scale`.
+        Lin et al. 2023, "SegRNN", arXiv:2308.11200, for `last`, the level between it and the mean is ours; Kim et al. 2022,
+        "Reversible instance normalization", for `standard`; Salinas et al. 2017, "DeepAR", arXiv:1704.04110, for `scale`.
     """
 
     def __init__(self, kind, least=1e-4, last_weight=1.0, **kwargs):
