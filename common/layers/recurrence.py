@@ -16,7 +16,7 @@ Reference: the hoisting of products out of the loop is that of Appleyard et al. 
 import keras
 from keras import ops
 
-from common.layers.backend import has_accelerator, scan, vjp, with_gradient
+from common.layers.backend import at_once, has_accelerator, scan, vjp, with_gradient
 
 ROWS = 2048  # steps times batch of one chunk: enough for an efficient product, few enough for the cache
 STEPS = 16  # of one chunk where the size of the batch is not known
@@ -135,6 +135,8 @@ class _Passes:
         new = self.advance(projections, state, weights["gate_weights"], x, operands)
         if "mask" in x:
             new = tuple(ops.where(x["mask"] > 0, after, before) for after, before in zip(new, state))
+        if "recurrent_kernel" in weights:
+            new = at_once(new)
         return new, {**kept, "state": new}
 
     def advance(self, kept, state, gate_weights, x, operands):
@@ -218,10 +220,15 @@ class _Passes:
         )
         d_kept, d_previous, d_gate_step = pullback(total)
         if "recurrent_kernel" in weights:
+            d_direct = d_previous[0]
+            if self.additive:  # its gates seldom read h itself, and d_direct is zeros
+                d_kept = at_once(d_kept)
+            else:
+                d_kept, d_direct = at_once((d_kept, d_direct))
             kernel = ops.cast(weights["recurrent_kernel"], operands["sequence"].dtype)
             d_recurrent = ops.cast(d_kept.get("recurrent", d_kept["projected"]), kernel.dtype)
             d_hidden = ops.cast(ops.matmul(d_recurrent, ops.transpose(kernel)), total[0].dtype)
-            d_previous = (d_previous[0] + self.dropped(d_hidden, x, operands), *d_previous[1:])
+            d_previous = (d_direct + self.dropped(d_hidden, x, operands), *d_previous[1:])
         if past is not None:
             d_previous = tuple(through + around for through, around in zip(d_previous, past))
         return (tuple(d_previous), keras.tree.map_structure(ops.add, d_gate_weights, d_gate_step)), d_kept

@@ -5,6 +5,7 @@ Everything else in `common.layers` is written with `keras.ops`. Both modules her
 scan(body, carry, xs, outputs_like, reverse)   a loop over the leading axis, compiled to one XLA loop
 vjp(function, primals)                         value and vector-Jacobian product
 with_gradient(forward, backward, operands)   a function whose gradient is given, not derived
+at_once(arrays)                              the same arrays, computed by one kernel of an accelerator
 random_uniform(shape, seed_generator)        random numbers, fast under XLA
 has_accelerator()                            whether there is a GPU or TPU to run on
 """
@@ -12,13 +13,13 @@ has_accelerator()                            whether there is a GPU or TPU to ru
 import keras
 
 if keras.backend.backend() == "tensorflow":
-    from common.layers.backend.tensorflow import has_accelerator, random_uniform, scan, vjp, with_gradient
+    from common.layers.backend.tensorflow import at_once, has_accelerator, random_uniform, scan, vjp, with_gradient
 elif keras.backend.backend() == "jax":
-    from common.layers.backend.jax import has_accelerator, random_uniform, scan, vjp, with_gradient
+    from common.layers.backend.jax import at_once, has_accelerator, random_uniform, scan, vjp, with_gradient
 else:
     raise ImportError(
         f"common.layers runs on the Keras backends tensorflow and jax, not on {keras.backend.backend()!r}: "
         "set KERAS_BACKEND=tensorflow or KERAS_BACKEND=jax"
     )
 
-__all__ = ["has_accelerator", "random_uniform", "scan", "vjp", "with_gradient"]
+__all__ = ["at_once", "has_accelerator", "random_uniform", "scan", "vjp", "with_gradient"]

@@ -1,9 +1,11 @@
 """The JAX side of `common.layers.backend`; the contracts are those of the TensorFlow side."""
 
+import itertools
+
 import jax
 import keras
 
-UNROLL = 8  # steps of one turn of a loop on an accelerator, where starting a turn costs as much as a step
+UNROLL = 16  # steps of one turn of a loop on an accelerator, where starting a turn costs as much as a step
 
 
 def scan(body, carry, xs, length, outputs_like, reverse=False):
@@ -36,6 +38,18 @@ def with_gradient(forward, backward, operands):
 
     run.defvjp(run_forward, run_backward)
     return run(operands)
+
+
+def at_once(arrays):
+    """See `common.layers.backend.tensorflow.at_once`."""
+    leaves, structure = jax.tree.flatten(arrays)
+    if not has_accelerator():
+        return arrays
+    if len({leaf.shape for leaf in leaves}) == 1:  # XLA makes one kernel of them
+        return jax.lax.optimization_barrier(arrays)
+    ends = list(itertools.accumulate(leaf.shape[-1] for leaf in leaves))
+    joined = jax.lax.optimization_barrier(jax.numpy.concatenate(leaves, axis=-1))
+    return jax.tree.unflatten(structure, jax.numpy.split(joined, ends[:-1], axis=-1))
 
 
 def random_uniform(shape, seed_generator):

@@ -135,6 +135,19 @@ def with_gradient(forward, backward, operands):
     return run(*keras.tree.flatten(operands))
 
 
+def at_once(arrays):
+    """`arrays` unchanged; where it pays, XLA is told to compute them here, together.
+
+    On an accelerator a step of a small layer costs as much as its kernels have starts. Left alone, XLA spreads the gates of
+    one step over several kernels, and computes some of them again in every later step of a turn. TensorFlow has no operation
+    that tells XLA so and runs outside XLA, too: only on JAX does this do anything.
+
+    Args:
+        arrays: nest of tensors of the same dtype, `[batch, ...]`, that differ in the last axis alone.
+    """
+    return arrays
+
+
 def random_uniform(shape, seed_generator):
     """Random numbers from 0 to below 1, float32 of `shape`; the same with XLA and without.
 

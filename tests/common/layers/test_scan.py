@@ -50,27 +50,3 @@ def test_loops_that_write_in_order_say_the_same():
     with writes_in_order():
         traced = tf.function(lambda x, mask: layer(x, mask=mask)).get_concrete_function(x, mask)
     np.testing.assert_allclose(traced(x, mask), expected, rtol=1e-6, atol=1e-7)
-
-
-@pytest.mark.parametrize("time", [8, 19])
-def test_as_on_a_gpu_it_says_and_learns_the_same(time, monkeypatch):
-    """There the whole sequence is one chunk, and several steps are one turn of the loop; 19 is two turns and three steps."""
-    from common.layers import recurrence
-    from common.layers.backend import tensorflow as backend
-
-    layer = Bidirectional(LSTM(4, return_sequences=True, seed=0))
-    x = tf.constant(np.random.default_rng(0).normal(size=(3, time, 5)), tf.float32)
-    layer.build(x.shape)
-
-    @tf.function(jit_compile=True)
-    def outputs_and_gradients(x, trace):
-        with tf.GradientTape() as tape:
-            outputs = layer(x, lengths=tf.constant([time, 1, 0]))
-            loss = tf.reduce_sum(outputs**2)
-        return outputs, *tape.gradient(loss, layer.trainable_variables)
-
-    expected = outputs_and_gradients(x, "processor")
-    for module in (recurrence, backend):
-        monkeypatch.setattr(module, "has_accelerator", lambda: True)
-    for one, other in zip(outputs_and_gradients(x, "accelerator"), expected):
-        np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
