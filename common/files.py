@@ -154,20 +154,22 @@ def reading(path: str | os.PathLike[str], advice: str) -> Iterator[None]:
 def require_writable_directory(path: str | os.PathLike[str]) -> None:
     """Checks that the directory `path` can be made and written to, and leaves everything as it was.
 
+    What is missing is made below another name: two processes that ask for the same place must not remove it under each other.
+
     Raises:
         UserError: If it cannot be made, or nothing can be written there.
     """
     path = Path(path)
-    missing = [place for place in (path, *path.parents) if not place.exists()]
+    there = next(place for place in (path, *path.parents) if os.path.lexists(place))
+    if there == path and path.is_dir():
+        if not (os.access(path, os.W_OK | os.X_OK) and _takes_files(path)):
+            raise UserError(f"cannot write into the folder {path}; change its rights or choose another place")
+        return
     try:
-        path.mkdir(parents=True, exist_ok=True)
-        writable = os.access(path, os.W_OK | os.X_OK) and _takes_files(path)
-        for place in missing:
-            place.rmdir()
+        with tempfile.TemporaryDirectory(prefix=TEMPORARY_PREFIX, dir=there) as probe:
+            Path(probe, path.relative_to(there)).mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(f"cannot make the folder {path}: {error.strerror}; choose another place") from error
-    if not writable:
-        raise UserError(f"cannot write into the folder {path}; change its rights or choose another place")
 
 
 def require_png_path(path: str | os.PathLike[str], setting: str) -> None:

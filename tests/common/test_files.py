@@ -19,6 +19,7 @@ from common.files import (
     atomic_write,
     is_temporary,
     require_png_path,
+    require_writable_directory,
     to_json,
     write_json,
 )
@@ -206,6 +207,26 @@ def test_json_is_strict(tmp_path):
     assert to_json(value) == '{"a": 0.5, "b": [null, 3, null], "c": [1.0, 1.0], "4": "ä"}'
     write_json(tmp_path / "a.json", {"path": tmp_path})
     assert str(tmp_path) in (tmp_path / "a.json").read_text()
+
+
+def test_who_asks_for_a_place_makes_and_removes_nothing_that_another_may_be_using(tmp_path, monkeypatch):
+    """Else the second of two trainings that start at once in a fresh clone ends with an error."""
+    made, removed = [], []
+    monkeypatch.setattr(Path, "rmdir", removed.append)
+    real = os.mkdir
+    monkeypatch.setattr(os, "mkdir", lambda path, *mode, **place: made.append(Path(path)) or real(path, *mode, **place))
+    require_writable_directory(tmp_path / "saved_models" / "app")
+    assert made and not removed and tmp_path / "saved_models" not in made
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("place", ["x" * 300, "link", "file", "file/below"])
+def test_a_folder_that_cannot_be_made_is_named(tmp_path, place):
+    (tmp_path / "file").touch()
+    (tmp_path / "link").symlink_to(tmp_path / "missing")
+    with pytest.raises(UserError, match=f"^cannot make the folder .*{place}: .*; choose another place$"):
+        require_writable_directory(tmp_path / place)
+    assert {path.name for path in tmp_path.iterdir()} == {"file", "link"}
 
 
 def test_a_picture_can_be_written_where_it_is_asked_for(tmp_path):

@@ -32,6 +32,11 @@ def words(name):
     return ["train", "--until", "train", "--name", name, *settings]
 
 
+def flags(dumps):
+    """Every process compiles in the same way: machine code that is made fast rounds in another way."""
+    return f"{command_line.XLA_FLAGS} {dump_flags(dumps)}"
+
+
 def newest_step(run):
     """Number of the newest checkpoint; 0 = none."""
     folder = run / "checkpoints"
@@ -54,7 +59,7 @@ def runs(tmp_path_factory):
     """A training that nothing disturbed; and one that got SIGKILL in its second epoch and was resumed."""
     folder = tmp_path_factory.mktemp("resume")
     whole, killed = folder / "runs" / "sentiment" / "whole", folder / "runs" / "sentiment" / "killed"
-    undisturbed = command_line.start("sentiment", *words("whole"), cwd=folder, XLA_FLAGS=dump_flags(folder / "xla"))
+    undisturbed = command_line.start("sentiment", *words("whole"), cwd=folder, XLA_FLAGS=flags(folder / "xla"))
     process = command_line.start("sentiment", *words("killed"), cwd=folder)  # beside it, which takes less time
     try:
         wait_for_step(process, killed, 1)
@@ -74,7 +79,7 @@ def runs(tmp_path_factory):
     _, err = command_line.run("sentiment", "evaluate", "--run", killed, cwd=folder, code=2)
     assert f"train --resume {killed}" in err
     again = ("train", "--resume", killed, "--until", "train")
-    command_line.run("sentiment", *again, cwd=folder, XLA_FLAGS=dump_flags(folder / "xla2"))
+    command_line.run("sentiment", *again, cwd=folder, XLA_FLAGS=flags(folder / "xla2"))
     return folder, whole, killed
 
 
