@@ -108,11 +108,17 @@ class _Passes:
         like = self.kept_like(weights, initial_state)
         new_in_step = ("state", "projected") if self.sums(weights) else ("state", "recurrent")
         like_step = {name: like[name] for name in new_in_step if name in like}
+        # Of a step with several gates and one state XLA makes one kernel, which it does not vectorize if that reads
+        # the gates out of the sequence.
+        one_kernel = len(initial_state) == 1 and like["projected"].shape[-1] > initial_state[0].shape[-1]
+        ahead = ("projected",) if one_kernel else ()
 
         def run_chunk(state, chunk):
             projected = _product(chunk["sequence"], weights["kernel"], weights.get("bias"), state[0].dtype)
             xs = {**{name: value for name, value in chunk.items() if name != "sequence"}, "projected": projected}
-            state, kept = scan(lambda *step: self.step(*step, operands), state, xs, self.chunk, like_step, self.reverse)
+            state, kept = scan(
+                lambda *step: self.step(*step, operands), state, xs, self.chunk, like_step, self.reverse, ahead
+            )
             return state, {"projected": projected, **kept}
 
         chunks = self.in_chunks(operands)

@@ -8,8 +8,8 @@ import keras
 UNROLL = 16  # steps of one turn of a loop on an accelerator, where starting a turn costs as much as a step
 
 
-def scan(body, carry, xs, length, outputs_like, reverse=False):
-    """See `common.layers.backend.tensorflow.scan`."""
+def scan(body, carry, xs, length, outputs_like, reverse=False, ahead=()):
+    """See `common.layers.backend.tensorflow.scan`; nothing is read ahead."""
     unroll = UNROLL if has_accelerator() else 1
     return jax.lax.scan(body, carry, xs, length=length, reverse=reverse, unroll=unroll)
 

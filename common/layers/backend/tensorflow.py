@@ -26,7 +26,7 @@ def writes_in_order() -> Iterator[None]:
         _WRITES_IN_ORDER.reset(token)
 
 
-def scan(body, carry, xs, length, outputs_like, reverse=False):
+def scan(body, carry, xs, length, outputs_like, reverse=False, ahead=()):
     """Runs `body` once per step of the leading axis, as one `tf.while_loop` that XLA compiles in place.
 
     Lengths and batch sizes may be unknown when the graph is built, so the same code serves a SavedModel without XLA.
@@ -38,6 +38,9 @@ def scan(body, carry, xs, length, outputs_like, reverse=False):
         length: number of steps, int or scalar tensor.
         outputs_like: nest of `keras.KerasTensor`, the shapes and dtypes of `y`.
         reverse: go from the last step to the first; the outputs stay in the order of `xs`.
+        ahead: names of tensors in `xs`, then a dictionary, whose step is read a step before it is needed, if `length` is an
+            int and there is no accelerator: the body then has an array of its own where it would read out of the sequence,
+            which is a copy more, but lets XLA vectorize a kernel that reads several parts of it.
 
     Returns:
         The last carry, and the outputs stacked to `[length, ...]`.
@@ -50,14 +53,23 @@ def scan(body, carry, xs, length, outputs_like, reverse=False):
     flat_carry = keras.tree.flatten(carry)
     arrays = tuple(tf.TensorArray(y.dtype, length, element_shape=y.shape) for y in keras.tree.flatten(outputs_like))
 
-    def one_step(count, flat, arrays):
+    ahead = ahead if isinstance(length, int) and not has_accelerator() else ()
+    now = {name: value for name, value in xs.items() if name not in ahead} if ahead else xs
+
+    def read_ahead(step):
+        return tuple(xs[name][step] for name in ahead)
+
+    def one_step(count, flat, arrays, read):
         step = length - 1 - count if reverse else count
-        x = keras.tree.map_structure(lambda each: each[step], xs)
+        x = keras.tree.map_structure(lambda each: each[step], now)
+        if ahead:
+            x |= zip(ahead, read)
+            read = read_ahead(tf.clip_by_value(step - 1 if reverse else step + 1, 0, length - 1))
         after, y = body(keras.tree.pack_sequence_as(carry, flat), x)
         keras.tree.assert_same_structure(after, carry)
         place = count if flipped else step
         written = tuple(array.write(place, value) for array, value in zip(arrays, keras.tree.flatten(y)))
-        return count + 1, tuple(keras.tree.flatten(after)), written
+        return count + 1, tuple(keras.tree.flatten(after)), written, read
 
     def steps(number, *loop):
         for _ in range(number):
@@ -69,10 +81,10 @@ def scan(body, carry, xs, length, outputs_like, reverse=False):
     loop = tf.while_loop(
         lambda count, *_: count < turns * unroll,
         functools.partial(steps, unroll),
-        (0, tuple(flat_carry), arrays),
+        (0, tuple(flat_carry), arrays, read_ahead(length - 1 if reverse else 0)),
         maximum_iterations=turns,
     )
-    _, flat_carry, arrays = steps(length % unroll, *loop) if unroll > 1 else loop
+    _, flat_carry, arrays, _ = steps(length % unroll, *loop) if unroll > 1 else loop
     stacked = [array.stack() for array in arrays]
     if flipped:
         stacked = [tf.reverse(values, [0]) for values in stacked]
