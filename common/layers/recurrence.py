@@ -217,7 +217,11 @@ class _Passes:
         return {"sequence": _joined(d_sequence), "weights": d_weights, "initial_state": d_initial}
 
     def step_back(self, carry, x, operands, transposed):
-        """One step backward: from the cotangents behind a step to those before it."""
+        """One step backward: from the cotangents behind a step to those before it.
+
+        `transposed` has the weights that carry them back: `kernel` `[gates·units, features]` and `recurrent_kernel`
+        `[gates·units, units]`.
+        """
         d_state, d_gate_weights = carry
         weights = operands["weights"]
         total = (d_state[0] + x["d_outputs"], *d_state[1:])

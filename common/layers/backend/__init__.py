@@ -3,11 +3,11 @@
 Everything else in `common.layers` is written with `keras.ops`. Both modules here export the same names:
 
 scan(body, carry, xs, length, outputs_like, ...)   a loop over the leading axis, compiled to one XLA loop
-vjp(function, primals)                         value and vector-Jacobian product
-with_gradient(forward, backward, operands)   a function whose gradient is given, not derived
-at_once(arrays)                              the same arrays, computed by one kernel of an accelerator
-random_uniform(shape, seed_generator)        random numbers, fast under XLA
-has_accelerator()                            whether there is a GPU or TPU to run on
+vjp(function, primals)                             value and vector-Jacobian product
+with_gradient(forward, backward, operands)         a function whose gradient is given, not derived
+at_once(arrays)                                    the same arrays, computed by one kernel of an accelerator
+random_uniform(shape, seed_generator)              random numbers, fast under XLA
+has_accelerator()                                  whether there is a GPU or TPU to run on
 """
 
 import keras

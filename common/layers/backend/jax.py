@@ -42,9 +42,9 @@ def with_gradient(forward, backward, operands):
 
 def at_once(arrays):
     """See `common.layers.backend.tensorflow.at_once`."""
-    leaves, structure = jax.tree.flatten(arrays)
     if not has_accelerator():
         return arrays
+    leaves, structure = jax.tree.flatten(arrays)
     if len({leaf.shape for leaf in leaves}) == 1:  # XLA makes one kernel of them
         return jax.lax.optimization_barrier(arrays)
     ends = list(itertools.accumulate(leaf.shape[-1] for leaf in leaves))

@@ -155,7 +155,7 @@ def at_once(arrays):
     that tells XLA so and runs outside XLA, too: only on JAX does this do anything.
 
     Args:
-        arrays: nest of tensors of the same dtype, `[batch, ...]`, that differ in the last axis alone.
+        arrays: nest of float `[batch, n]`, of the same dtype and each of its own `n`.
     """
     return arrays
 
