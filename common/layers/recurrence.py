@@ -8,7 +8,8 @@ Only `h·U` and the gates have to wait for the step before. So a sequence is wor
 input projection of a chunk is one product, then a loop over its steps does what is sequential. The gradient goes back
 through the chunks in the same way, as vendor kernels do it: the backward loop carries nothing but the cotangents of the
 state, and after it the gradients of `W`, `U`, `b`, `b_r` and of the inputs are one product each for the whole chunk. What
-a chunk works on stays in the processor's cache.
+a chunk works on stays in the processor's cache. Of the rows of a batch, parts go through the same loop side by side, each
+on a core of its own.
 
 Reference: the hoisting of products out of the loop is that of Appleyard et al. 2016, arXiv:1604.01946.
 """
@@ -16,10 +17,9 @@ Reference: the hoisting of products out of the loop is that of Appleyard et al. 
 import keras
 from keras import ops
 
-from common.layers.backend import at_once, has_accelerator, scan, vjp, with_gradient
-
-ROWS = 2048  # steps times batch of one chunk: enough for an efficient product, few enough for the cache
-STEPS = 16  # of one chunk where the size of the batch is not known
+from common.layers.backend import has_accelerator, scan, with_gradient
+from common.layers.division import chunk_length, chunks_joined, in_chunks, in_parts, padded, parts_joined, row_parts
+from common.layers.recurrence_step import RecurrenceStep
 
 
 def recurrence(
@@ -56,211 +56,126 @@ def recurrence(
     """
     time, batch = sequence.shape[:2]
     chunk = chunk_length(time, batch)
-    by_step = {"sequence": sequence, "mask": mask, "recurrent_dropout": recurrent_dropout, "zoneout": zoneout}
     padding = -(ops.shape(sequence)[0] if time is None else time) % chunk
-    if time is None or padding:
-        if mask is None:
-            by_step["mask"] = ops.ones((ops.shape(sequence)[0], 1, 1), "bool")
-        by_step = {name: keras.tree.map_structure(lambda each: _pad(each, padding), by_step[name]) for name in by_step}
-    if by_step["mask"] is not None:  # operands are float
+    pads = time is None or padding > 0
+    if pads and mask is None:
+        mask = ops.ones((ops.shape(sequence)[0], 1, 1), "bool")
+    by_step = {"sequence": sequence, "mask": mask, "recurrent_dropout": recurrent_dropout, "zoneout": zoneout}
+    by_step = {name: padded(each, padding) if pads else each for name, each in by_step.items() if each is not None}
+    if "mask" in by_step:  # operands are float
         by_step["mask"] = ops.cast(by_step["mask"], initial_state[0].dtype)
-    operands = {"weights": weights, "initial_state": tuple(initial_state)}
-    operands |= {name: value for name, value in by_step.items() if value is not None}
-    passes = _Passes(gates, additive, reverse, chunk)
+    operands = {"weights": weights, "initial_state": tuple(initial_state), **by_step}
+    passes = _Passes(gates, additive, reverse, chunk, row_parts(batch, weights))
     outputs, *last = with_gradient(passes.forward, passes.backward, operands)
     return outputs[:time] if time is not None else outputs[: ops.shape(sequence)[0]], tuple(last)
-
-
-def chunk_length(time, batch):
-    """Steps of one chunk: a divisor of `time` if there is one near `ROWS` rows, else what the sequence is padded to.
-
-    An accelerator has no cache to stay in: there the whole sequence is one chunk.
-
-    Args:
-        time: int, or None if unknown.
-        batch: int, or None if unknown.
-    """
-    if time is None:
-        return STEPS
-    if has_accelerator():
-        return time
-    most = max(1, min(time, ROWS // batch if batch else STEPS))
-    divisor = max(length for length in range(1, most + 1) if time % length == 0)
-    return divisor if 2 * divisor >= most else most
 
 
 class _Passes:
     """The forward and the backward pass over the chunks of a sequence.
 
-    What differs from step to step is called `x`: the operands, sliced to one step.
+    Here everything is a tuple, with one for each part of the rows, and has a name in the plural.
 
     Args:
         gates, additive, reverse: as in `recurrence`.
         chunk: steps of a chunk, a divisor of the length of the sequence.
+        parts: into how many parts the rows are divided, a divisor of their number.
     """
 
-    def __init__(self, gates, additive, reverse, chunk):
-        self.gates, self.additive, self.reverse, self.chunk = gates, additive, reverse, chunk
+    def __init__(self, gates, additive, reverse, chunk, parts):
+        self.gates, self.additive, self.reverse, self.chunk, self.parts = gates, additive, reverse, chunk, parts
 
     def forward(self, operands):
-        """The outputs of all steps and the last states; kept for the gradient is what `step` keeps."""
-        weights, initial_state = operands["weights"], operands["initial_state"]
-        like = self.kept_like(weights, initial_state)
-        new_in_step = ("state", "projected") if self.sums(weights) else ("state", "recurrent")
-        like_step = {name: like[name] for name in new_in_step if name in like}
+        """The outputs of all steps and the last states; kept for the gradient is what a step keeps."""
+        steps, chunks = self.divided(operands)
+        likes = tuple(step.kept_like() for step in steps)
+        new_in_step = ("state", "projected") if steps[0].keeps_sum else ("state", "recurrent")
+        new_likes = tuple({name: like[name] for name in new_in_step if name in like} for like in likes)
         # Of a step with several gates and one state XLA makes one kernel, which it does not vectorize if that reads
         # the gates out of the sequence.
-        one_kernel = len(initial_state) == 1 and like["projected"].shape[-1] > initial_state[0].shape[-1]
-        ahead = ("projected",) if one_kernel else ()
+        one_state, width = len(likes[0]["state"]) == 1, likes[0]["projected"].shape[-1]
+        reads_ahead = one_state and width > likes[0]["state"][0].shape[-1]
 
-        def run_chunk(state, chunk):
-            projected = _product(chunk["sequence"], weights["kernel"], weights.get("bias"), state[0].dtype)
-            xs = {**{name: value for name, value in chunk.items() if name != "sequence"}, "projected": projected}
-            state, kept = scan(
-                lambda *step: self.step(*step, operands), state, xs, self.chunk, like_step, self.reverse, ahead
+        def run_step(states, xs, ahead=({},) * self.parts):
+            return _transposed(
+                step.forward(state, {**x, **read}) for step, state, x, read in zip(steps, states, xs, ahead)
             )
-            return state, {"projected": projected, **kept}
 
-        chunks = self.in_chunks(operands)
-        count, like_chunk = ops.shape(chunks["sequence"])[0], self.of_chunk(like)
-        last, kept = scan(run_chunk, initial_state, chunks, count, like_chunk, self.reverse)
-        return (_joined(kept["state"][0]), *last), kept
+        def run_chunk(states, chunks):
+            projections = tuple(
+                {"projected": step.product(chunk["sequence"], "kernel")} for step, chunk in zip(steps, chunks)
+            )
+            xs, ahead = tuple(_without(chunk, "sequence") for chunk in chunks), projections
+            if not reads_ahead:
+                xs, ahead = tuple({**x, **projection} for x, projection in zip(xs, projections)), None
+            states, kepts = scan(run_step, states, xs, self.chunk, new_likes, self.reverse, ahead)
+            return states, tuple({**projection, **kept} for projection, kept in zip(projections, kepts))
 
-    def sums(self, weights):
-        """Whether the two projections are kept as their sum."""
-        return self.additive and "recurrent_kernel" in weights
+        states, count = tuple(step.operands["initial_state"] for step in steps), ops.shape(chunks[0]["sequence"])[0]
+        states, kepts = scan(run_chunk, states, chunks, count, self.of_chunk(likes), self.reverse)
+        outputs = parts_joined([chunks_joined(kept["state"][0]) for kept in kepts], axis=1)
+        return (outputs, *(parts_joined(each, axis=0) for each in zip(*states))), kepts
 
-    def step(self, state, x, operands):
-        """One step forward: the new state, and what its gradient needs that is not known before."""
-        weights, kept = operands["weights"], {}
-        if "recurrent_kernel" in weights:
-            hidden = ops.cast(self.dropped(state[0], x, operands), operands["sequence"].dtype)
-            recurrent = _product(hidden, weights["recurrent_kernel"], weights.get("recurrent_bias"), state[0].dtype)
-            kept = {"projected": x["projected"] + recurrent} if self.sums(weights) else {"recurrent": recurrent}
-        projections = {"projected": x["projected"], **kept}
-        new = self.advance(projections, state, weights["gate_weights"], x, operands)
-        if "mask" in x:
-            new = tuple(ops.where(x["mask"] > 0, after, before) for after, before in zip(new, state))
-        if "recurrent_kernel" in weights:
-            new = at_once(new)
-        return new, {**kept, "state": new}
-
-    def advance(self, kept, state, gate_weights, x, operands):
-        """The gates and, behind them, zoneout: what is differentiated step by step."""
-        new = tuple(self.gates(kept["projected"], kept.get("recurrent", 0.0), state, gate_weights))
-        if "zoneout" not in operands:
-            return new
-        shares = x["zoneout"] if "zoneout" in x else tuple(share[0] for share in operands["zoneout"])
-        return tuple(after + share * (before - after) for after, before, share in zip(new, state, shares))
-
-    def dropped(self, hidden, x, operands):
-        """What meets `U`: `[batch, units]` of one step or `[steps, batch, units]` of a chunk."""
-        if "recurrent_dropout" not in operands:
-            return hidden
-        return hidden * (x["recurrent_dropout"] if "recurrent_dropout" in x else operands["recurrent_dropout"][0])
-
-    def backward(self, operands, kept, cotangents):
+    def backward(self, operands, kepts, cotangents):
         """The cotangents of the sequence, the weights and the initial state."""
         d_outputs, *d_last = cotangents
-        sequence, weights, initial_state = operands["sequence"], operands["weights"], operands["initial_state"]
-        like = self.kept_like(weights, initial_state)
-        like.pop("state")
-        # Transposed once: a product that reads a matrix across its rows takes up to a third longer, at each step anew.
-        transposed = {
-            name: ops.transpose(ops.cast(weights[name], sequence.dtype))
-            for name in ("kernel", "recurrent_kernel")
-            if name in weights
-        }
+        steps, chunks = self.divided({**operands, "d_outputs": d_outputs, "d_last": tuple(d_last)})
+        weights, precision = operands["weights"], steps[0].precision
+        # Transposed once: a product that reads a matrix across its rows takes up to a third longer on a CPU, at each step
+        # anew. On a GPU a product with one row that reads along the columns does.
+        kernels = [name for name in ("kernel", "recurrent_kernel") if name in weights and not has_accelerator()]
+        transposed = {name: ops.transpose(ops.cast(weights[name], precision)) for name in kernels}
+        likes = tuple(_without(step.kept_like(), "state") for step in steps)
 
-        def run_chunk(carry, chunk):
-            d_state, d_weights = carry
-            previous = self.previous(chunk["state"], chunk["before"])
-            xs = {name: value for name, value in chunk.items() if name not in ("sequence", "state", "before")}
-            xs["previous"] = previous
-            (d_state, d_gate_weights), d_kept = scan(
-                lambda carry, x: self.step_back(carry, x, operands, transposed),
-                (d_state, d_weights["gate_weights"]),
-                xs,
-                self.chunk,
-                like,
-                not self.reverse,
+        def step_back(carries, xs):
+            return _transposed(step.backward(carry, x, transposed) for step, carry, x in zip(steps, carries, xs))
+
+        def chunk_back(carry, chunks):
+            carries, d_weights = carry
+            previous = tuple(self.previous(chunk["state"], chunk["before"]) for chunk in chunks)
+            xs = tuple(
+                {**_without(chunk, "sequence", "state", "before"), "previous": each}
+                for chunk, each in zip(chunks, previous)
             )
-            # From here on, all steps of the chunk at once.
-            found = {"gate_weights": d_gate_weights}
-            d_projected = ops.cast(d_kept["projected"], sequence.dtype)
-            found["kernel"] = d_weights["kernel"] + _weight_gradient(chunk["sequence"], d_projected, weights["kernel"])
-            if "bias" in weights:
-                found["bias"] = d_weights["bias"] + _bias_gradient(d_kept["projected"], weights["bias"])
-            if "recurrent_kernel" in weights:
-                hidden = ops.cast(self.dropped(previous[0], chunk, operands), sequence.dtype)
-                d_recurrent = d_kept.get("recurrent", d_kept["projected"])
-                found["recurrent_kernel"] = d_weights["recurrent_kernel"] + _weight_gradient(
-                    hidden, ops.cast(d_recurrent, sequence.dtype), weights["recurrent_kernel"]
-                )
-                if "recurrent_bias" in weights:
-                    found["recurrent_bias"] = d_weights["recurrent_bias"] + _bias_gradient(
-                        d_recurrent, weights["recurrent_bias"]
-                    )
-            d_sequence = ops.matmul(d_projected, transposed["kernel"])
-            return (d_state, found), d_sequence
+            carries, d_kepts = scan(step_back, carries, xs, self.chunk, likes, not self.reverse)
+            d_sequences = []
+            for step, chunk, before, d_kept in zip(steps, chunks, previous, d_kepts):
+                found = step.of_weights(chunk["sequence"], step.dropped(before[0], chunk), d_kept)
+                d_weights = {name: total + found[name] for name, total in d_weights.items()}
+                d_projected = ops.cast(d_kept["projected"], precision)
+                d_sequences.append(step.product_back(d_projected, "kernel", transposed))
+            return (carries, d_weights), tuple(d_sequences)
 
-        chunks = {
-            **self.in_chunks(operands),
-            **kept,
-            "d_outputs": self.in_chunks({"d_outputs": d_outputs})["d_outputs"],
-        }
-        chunks["before"] = self.before_chunks(kept["state"], initial_state)
-        carry = (tuple(d_last), keras.tree.map_structure(ops.zeros_like, weights))
-        count = ops.shape(chunks["sequence"])[0]
-        like_chunk = keras.KerasTensor((self.chunk, *sequence.shape[1:]), dtype=sequence.dtype)
-        (d_initial, d_weights), d_sequence = scan(run_chunk, carry, chunks, count, like_chunk, not self.reverse)
-        return {"sequence": _joined(d_sequence), "weights": d_weights, "initial_state": d_initial}
-
-    def step_back(self, carry, x, operands, transposed):
-        """One step backward: from the cotangents behind a step to those before it.
-
-        `transposed` has the weights that carry them back: `kernel` `[gates·units, features]` and `recurrent_kernel`
-        `[gates·units, units]`.
-        """
-        d_state, d_gate_weights = carry
-        weights = operands["weights"]
-        total = (d_state[0] + x["d_outputs"], *d_state[1:])
-        past = None
-        if "mask" in x:
-            past = tuple(ops.where(x["mask"] > 0, 0.0, value) for value in total)
-            total = tuple(ops.where(x["mask"] > 0, value, 0.0) for value in total)
-        kept = {name: x[name] for name in ("projected", "recurrent") if name in x}
-        _, pullback = vjp(
-            lambda kept, state, gate_weights: self.advance(kept, state, gate_weights, x, operands),
-            (kept, x["previous"], weights["gate_weights"]),
+        chunks = tuple(
+            {**chunk, **kept, "before": self.before_chunks(kept["state"], step.operands["initial_state"])}
+            for chunk, kept, step in zip(chunks, kepts, steps)
         )
-        d_kept, d_previous, d_gate_step = pullback(total)
-        if "recurrent_kernel" in weights:
-            d_direct = d_previous[0]
-            if self.additive:  # its gates seldom read h itself, and d_direct is zeros
-                d_kept = at_once(d_kept)
-            else:
-                d_kept, d_direct = at_once((d_kept, d_direct))
-            d_recurrent = ops.cast(d_kept.get("recurrent", d_kept["projected"]), operands["sequence"].dtype)
-            d_hidden = ops.cast(ops.matmul(d_recurrent, transposed["recurrent_kernel"]), total[0].dtype)
-            d_previous = (d_direct + self.dropped(d_hidden, x, operands), *d_previous[1:])
-        if past is not None:
-            d_previous = tuple(through + around for through, around in zip(d_previous, past))
-        return (tuple(d_previous), keras.tree.map_structure(ops.add, d_gate_weights, d_gate_step)), d_kept
+        carries = tuple(step.behind_the_end(step.operands["d_last"]) for step in steps)
+        d_weights = {name: ops.zeros_like(value) for name, value in _without(weights, "gate_weights").items()}
+        like_sequences = tuple(
+            keras.KerasTensor(step.operands["sequence"].shape[1:], dtype=precision) for step in steps
+        )
+        (carries, d_weights), d_sequences = scan(
+            chunk_back,
+            (carries, d_weights),
+            chunks,
+            ops.shape(chunks[0]["sequence"])[0],
+            self.of_chunk(like_sequences),
+            not self.reverse,
+        )
+        d_states, d_gate_weights = _transposed(carries)
+        d_initial = zip(*(step.through_product(d_state, transposed) for step, d_state in zip(steps, d_states)))
+        d_weights["gate_weights"] = keras.tree.map_structure(lambda *of_parts: sum(of_parts), *d_gate_weights)
+        return {
+            "sequence": parts_joined([chunks_joined(each) for each in d_sequences], axis=1),
+            "weights": d_weights,
+            "initial_state": tuple(parts_joined(each, axis=0) for each in d_initial),
+        }
 
-    def in_chunks(self, operands):
-        """Those operands that differ from step to step: `[time, ...]` to `[chunks, steps, ...]`."""
-        names = ("sequence", "d_outputs", "mask", "recurrent_dropout", "zoneout")
-        time = (operands["sequence"] if "sequence" in operands else operands["d_outputs"]).shape[0]
-        found = {}
-        for name in names:
-            if name in operands and all(each.shape[0] == time for each in keras.tree.flatten(operands[name])):
-                found[name] = keras.tree.map_structure(self.reshaped, operands[name])
-        return found
-
-    def reshaped(self, each):
-        time, *rest = ops.shape(each)
-        return ops.reshape(each, (time // self.chunk, self.chunk, *rest))
+    def divided(self, operands):
+        """The step of each part of the rows, and what it works on, in chunks."""
+        parts = in_parts(operands, self.parts)
+        steps = tuple(RecurrenceStep(self.gates, self.additive, part, self.parts > 1) for part in parts)
+        return steps, tuple(in_chunks(part, self.chunk) for part in parts)
 
     def before_chunks(self, states, initial_state):
         """The state before each chunk: `[chunks, steps, batch, units]` each to `[chunks, batch, units]`."""
@@ -274,47 +189,17 @@ class _Passes:
             return tuple(ops.concatenate([all_[1:], first[None]]) for all_, first in zip(states, before))
         return tuple(ops.concatenate([first[None], all_[:-1]]) for all_, first in zip(states, before))
 
-    def kept_like(self, weights, initial_state):
-        """Shapes and dtypes of what `step` keeps."""
-        batch, dtype = initial_state[0].shape[0], initial_state[0].dtype
-        like = {"projected": keras.KerasTensor((batch, weights["kernel"].shape[-1]), dtype=dtype)}
-        if "recurrent_kernel" in weights and not self.additive:
-            like["recurrent"] = keras.KerasTensor((batch, weights["recurrent_kernel"].shape[-1]), dtype=dtype)
-        like["state"] = tuple(keras.KerasTensor(state.shape, dtype=dtype) for state in initial_state)
-        return like
-
     def of_chunk(self, like):
-        """The same of all steps of a chunk."""
+        """Shapes and dtypes of all steps of a chunk, from those of one."""
         return keras.tree.map_structure(
             lambda each: keras.KerasTensor((self.chunk, *each.shape), dtype=each.dtype), like
         )
 
 
-def _product(x, kernel, bias, dtype):
-    """`x·kernel + bias` in the precision of `x`, the result in `dtype`."""
-    product = ops.cast(ops.matmul(x, ops.cast(kernel, x.dtype)), dtype)
-    return product if bias is None else product + ops.cast(bias, dtype)
+def _without(dictionary, *names):
+    return {name: value for name, value in dictionary.items() if name not in names}
 
 
-def _weight_gradient(inputs, d_outputs, like):
-    """`[steps, batch, n]` and `[steps, batch, m]` to `[n, m]`, one product over all rows."""
-    inputs = ops.reshape(inputs, (-1, like.shape[0]))
-    d_outputs = ops.reshape(d_outputs, (-1, like.shape[1]))
-    return ops.cast(ops.matmul(ops.transpose(inputs), d_outputs), like.dtype)
-
-
-def _bias_gradient(d_outputs, like):
-    return ops.cast(ops.sum(d_outputs, axis=(0, 1)), like.dtype)
-
-
-def _joined(chunks):
-    """`[chunks, steps, ...]` to `[time, ...]`."""
-    count, steps, *rest = ops.shape(chunks)
-    return ops.reshape(chunks, (count * steps, *rest))
-
-
-def _pad(by_step, padding):
-    """Adds steps behind the end; they are not real. What is constant over time, `[1, ...]`, stays so."""
-    if by_step is None or by_step.shape[0] == 1:
-        return by_step
-    return ops.pad(by_step, [[0, padding]] + [[0, 0]] * (len(by_step.shape) - 1))
+def _transposed(pairs):
+    """Pairs to a pair of tuples."""
+    return tuple(zip(*pairs))

@@ -122,7 +122,7 @@ def test_any_shape_and_any_mask_give_what_keras_gives(row, batch, time, features
 @pytest.mark.parametrize("time", [35, 37], ids=["divisible", "prime"])
 def test_long_sequences_go_through_in_chunks(row, time, monkeypatch):
     """Chunks of some steps give what one step after the other gives, also where their length does not divide the sequence's."""
-    monkeypatch.setattr("common.layers.recurrence.ROWS", 8 * BATCH)
+    monkeypatch.setattr("common.layers.division.ROWS", 8 * BATCH)
     keras.utils.set_random_seed(0)
     layer = row.layer(UNITS, return_sequences=True, return_state=True, **row.arguments)
     layer.build((None, None, FEATURES))

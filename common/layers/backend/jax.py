@@ -1,6 +1,7 @@
 """The JAX side of `common.layers.backend`; the contracts are those of the TensorFlow side."""
 
 import itertools
+import multiprocessing
 
 import jax
 import keras
@@ -8,10 +9,11 @@ import keras
 UNROLL = 16  # steps of one turn of a loop on an accelerator, where starting a turn costs as much as a step
 
 
-def scan(body, carry, xs, length, outputs_like, reverse=False, ahead=()):
+def scan(body, carry, xs, length, outputs_like, reverse=False, ahead=None):
     """See `common.layers.backend.tensorflow.scan`; nothing is read ahead."""
     unroll = UNROLL if has_accelerator() else 1
-    return jax.lax.scan(body, carry, xs, length=length, reverse=reverse, unroll=unroll)
+    given = (xs,) if ahead is None else (xs, ahead)
+    return jax.lax.scan(lambda carry, x: body(carry, *x), carry, given, length=length, reverse=reverse, unroll=unroll)
 
 
 def vjp(function, primals):
@@ -60,3 +62,8 @@ def random_uniform(shape, seed_generator):
 def has_accelerator():
     """See `common.layers.backend.tensorflow.has_accelerator`."""
     return jax.default_backend() != "cpu"
+
+
+def cores():
+    """See `common.layers.backend.tensorflow.cores`."""
+    return multiprocessing.cpu_count()

@@ -3,6 +3,7 @@
 import contextlib
 import contextvars
 import functools
+import multiprocessing
 from collections.abc import Iterator
 
 import keras
@@ -26,7 +27,7 @@ def writes_in_order() -> Iterator[None]:
         _WRITES_IN_ORDER.reset(token)
 
 
-def scan(body, carry, xs, length, outputs_like, reverse=False, ahead=()):
+def scan(body, carry, xs, length, outputs_like, reverse=False, ahead=None):
     """Runs `body` once per step of the leading axis, as one `tf.while_loop` that XLA compiles in place.
 
     Lengths and batch sizes may be unknown when the graph is built, so the same code serves a SavedModel without XLA.
@@ -38,34 +39,36 @@ def scan(body, carry, xs, length, outputs_like, reverse=False, ahead=()):
         length: number of steps, int or scalar tensor.
         outputs_like: nest of `keras.KerasTensor`, the shapes and dtypes of `y`.
         reverse: go from the last step to the first; the outputs stay in the order of `xs`.
-        ahead: names of tensors in `xs`, then a dictionary, whose step is read a step before it is needed, if `length` is an
-            int and there is no accelerator: the body then has an array of its own where it would read out of the sequence,
-            which is a copy more, but lets XLA vectorize a kernel that reads several parts of it.
+        ahead: nest of more tensors `[length, ...]`, or None. Given, `body` is `(carry, x, y of ahead)`, and its step is read
+            a step before it is needed, if `length` is an int and there is no accelerator: the body then has an array of its
+            own where it would read out of the sequence, which is a copy more, but lets XLA vectorize a kernel that reads
+            several parts of it.
 
     Returns:
         The last carry, and the outputs stacked to `[length, ...]`.
     """
+    given = (xs,) if ahead is None else (xs, ahead)
     if isinstance(length, int) and length == 1:  # a decoder's step: a loop would only be in the way of converters
-        after, y = body(carry, keras.tree.map_structure(lambda each: each[0], xs))
+        after, y = body(carry, *(keras.tree.map_structure(lambda each: each[0], each) for each in given))
         keras.tree.assert_same_structure(after, carry)
         return after, keras.tree.map_structure(lambda like, value: value[None], outputs_like, y)
     flipped = reverse and _WRITES_IN_ORDER.get()
     flat_carry = keras.tree.flatten(carry)
     arrays = tuple(tf.TensorArray(y.dtype, length, element_shape=y.shape) for y in keras.tree.flatten(outputs_like))
 
-    ahead = ahead if isinstance(length, int) and not has_accelerator() else ()
-    now = {name: value for name, value in xs.items() if name not in ahead} if ahead else xs
+    reads_ahead = ahead is not None and isinstance(length, int) and not has_accelerator()
 
-    def read_ahead(step):
-        return tuple(xs[name][step] for name in ahead)
+    def at(step, nest):
+        return keras.tree.map_structure(lambda each: each[step], nest)
 
     def one_step(count, flat, arrays, read):
         step = length - 1 - count if reverse else count
-        x = keras.tree.map_structure(lambda each: each[step], now)
-        if ahead:
-            x |= zip(ahead, read)
-            read = read_ahead(tf.clip_by_value(step - 1 if reverse else step + 1, 0, length - 1))
-        after, y = body(keras.tree.pack_sequence_as(carry, flat), x)
+        if reads_ahead:
+            x = (at(step, xs), read)
+            read = at(tf.clip_by_value(step - 1 if reverse else step + 1, 0, length - 1), ahead)
+        else:
+            x = at(step, given)
+        after, y = body(keras.tree.pack_sequence_as(carry, flat), *x)
         keras.tree.assert_same_structure(after, carry)
         place = count if flipped else step
         written = tuple(array.write(place, value) for array, value in zip(arrays, keras.tree.flatten(y)))
@@ -81,7 +84,7 @@ def scan(body, carry, xs, length, outputs_like, reverse=False, ahead=()):
     loop = tf.while_loop(
         lambda count, *_: count < turns * unroll,
         functools.partial(steps, unroll),
-        (0, tuple(flat_carry), arrays, read_ahead(length - 1 if reverse else 0)),
+        (0, tuple(flat_carry), arrays, at(length - 1 if reverse else 0, ahead) if reads_ahead else ()),
         maximum_iterations=turns,
     )
     _, flat_carry, arrays, _ = steps(length % unroll, *loop) if unroll > 1 else loop
@@ -173,3 +176,8 @@ def random_uniform(shape, seed_generator):
 def has_accelerator():
     """Whether TensorFlow sees a GPU or TPU; what is traced then is meant to run there."""
     return bool(tf.config.list_physical_devices("GPU") or tf.config.list_physical_devices("TPU"))
+
+
+def cores():
+    """On how many cores of this machine XLA may run what is independent."""
+    return tf.config.threading.get_intra_op_parallelism_threads() or multiprocessing.cpu_count()

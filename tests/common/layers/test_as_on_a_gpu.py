@@ -22,7 +22,7 @@ TIME = 19  # one turn of the loop and three steps on JAX, two turns and three st
 
 @pytest.mark.parametrize("name", LAYERS)
 def test_it_says_and_learns_the_same(name, monkeypatch):
-    from common.layers import recurrence
+    from common.layers import division, recurrence
 
     layer = LAYERS[name]()
     x = np.random.default_rng(0).normal(size=(3, TIME, 5)).astype("float32")
@@ -35,7 +35,7 @@ def test_it_says_and_learns_the_same(name, monkeypatch):
         return outputs, *compiled(loss)(x)
 
     expected = found()
-    for module in (recurrence, importlib.import_module(f"{backends.__name__}.{keras.backend.backend()}")):
+    for module in (division, recurrence, importlib.import_module(f"{backends.__name__}.{keras.backend.backend()}")):
         monkeypatch.setattr(module, "has_accelerator", lambda: True)
     for one, other in zip(found(), expected, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
