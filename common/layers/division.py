@@ -8,13 +8,14 @@ from keras import ops
 from common.layers.backend import cores, has_accelerator
 
 ROWS = 2048  # steps times batch of one chunk: enough for an efficient product, few enough for the cache
-STEPS = 16  # of one chunk where the size of the batch is not known
+STEPS = 16  # of one chunk where time or the size of the batch is not known
 PARTS = 2  # at most: more were measured with JAX on 16 cores alone, where they took from 0.7 to 1.2 times as long
 LEAST_ROWS = 8  # of a part
 LEAST_WORK = 2**18  # multiplications in the product of one step below which a step is too short to be divided
 MOST_WORK = 2**25  # above which the product of one step is shared among cores as it is
 AXIS_OF_ROWS = {"initial_state": 0, "d_last": 0}  # of all others it is 1, behind that of time
-BY_STEP = ("sequence", "d_outputs", "mask", "recurrent_dropout", "zoneout")
+BY_STEP = ("sequence", "d_outputs", "mask")
+BY_STEP_OR_CONSTANT = ("recurrent_dropout", "zoneout")  # over time, then `[1, ...]`
 
 
 def chunk_length(time, batch):
@@ -75,17 +76,19 @@ def in_parts(operands, parts):
 
 def in_chunks(operands, steps):
     """Those operands that differ from step to step: `[time, ...]` to `[chunks, steps, ...]`."""
-    time = operands["sequence"].shape[0]
+    time = ops.shape(operands["sequence"])[0]
 
     def divided(each):
-        length, *rest = ops.shape(each)
-        return ops.reshape(each, (length // steps, steps, *rest))
+        _, *rest = ops.shape(each)
+        if each.shape[0] == 1:
+            each = ops.repeat(each, time, axis=0)
+        return ops.reshape(each, (time // steps, steps, *rest))
 
-    return {
-        name: keras.tree.map_structure(divided, operands[name])
-        for name in BY_STEP
-        if name in operands and all(each.shape[0] == time for each in keras.tree.flatten(operands[name]))
-    }
+    def differs(name):
+        return name in BY_STEP or any(each.shape[0] != 1 for each in keras.tree.flatten(operands[name]))
+
+    names = [name for name in BY_STEP + BY_STEP_OR_CONSTANT if name in operands and differs(name)]
+    return {name: keras.tree.map_structure(divided, operands[name]) for name in names}
 
 
 def parts_joined(parts, axis):

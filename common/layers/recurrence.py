@@ -6,10 +6,10 @@ A gated cell is a row-wise function of an input projection, a recurrent projecti
 
 Only `h·U` and the gates have to wait for the step before. So a sequence is worked through in chunks of some steps: the
 input projection of a chunk is one product, then a loop over its steps does what is sequential. The gradient goes back
-through the chunks in the same way, as vendor kernels do it: the backward loop carries nothing but the cotangents of the
-state, and after it the gradients of `W`, `U`, `b`, `b_r` and of the inputs are one product each for the whole chunk. What
-a chunk works on stays in the processor's cache. Of the rows of a batch, parts go through the same loop side by side, each
-on a core of its own.
+through the chunks in the same way, as vendor kernels do it: the backward loop carries the cotangents of the state and of
+`h·U`, and after it the gradients of `W`, `U`, `b`, `b_r` and of the inputs are one product each for the whole chunk. What
+a chunk works on stays in the processor's cache. On a CPU, where it pays, two parts of the rows of a batch go through the
+same loop side by side, each on a core of its own.
 
 Reference: the hoisting of products out of the loop is that of Appleyard et al. 2016, arXiv:1604.01946.
 """
@@ -36,7 +36,7 @@ def recurrence(
     """Runs a gated cell over a sequence.
 
     Args:
-        gates: function `(projected, recurrent, state, gate_weights) -> new state`, row-wise. `projected` and `recurrent`
+        gates: function `(projected, recurrent, state, gate_weights) -> new state`, row-wise, for all rows or some. `projected` and `recurrent`
             are `[batch, gates·units]`, the state is a tuple of `[batch, ...]` of which the first is the output that meets
             `U`. If `additive`, `projected` is the sum of both and `recurrent` is 0.
         sequence: float `[time, batch, features]`.
@@ -73,7 +73,8 @@ def recurrence(
 class _Passes:
     """The forward and the backward pass over the chunks of a sequence.
 
-    Here everything is a tuple, with one for each part of the rows, and has a name in the plural.
+    In `forward` and `backward`, `steps`, `chunks`, `states`, `kepts` and `carries` are tuples with one for each part of the
+    rows.
 
     Args:
         gates, additive, reverse: as in `recurrence`.

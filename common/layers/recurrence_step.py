@@ -13,8 +13,8 @@ class RecurrenceStep:
 
     Args:
         gates, additive: as in `recurrence`.
-        operands: what the function of that name takes, of the rows in question: `weights`, `initial_state`, `sequence`,
-            and of `mask`, `recurrent_dropout` and `zoneout` those that there are.
+        operands: those arguments of `recurrence` of that name that there are, of the rows in question: `weights`,
+            `initial_state`, `sequence`, `mask`, `recurrent_dropout`, `zoneout`.
         has_siblings: whether the steps of other rows are computed at the same time.
     """
 
@@ -42,7 +42,7 @@ class RecurrenceStep:
         if "mask" in x:
             new = tuple(ops.where(x["mask"] > 0, after, before) for after, before in zip(new, state))
         if self.is_recurrent:
-            new = at_once((self._in_place_of(state[0], new[0]), *new[1:]))
+            new = at_once((self._after_reading(state[0], new[0]), *new[1:]))
         return new, {**kept, "state": new}
 
     def product(self, inputs, name):
@@ -67,11 +67,11 @@ class RecurrenceStep:
             return hidden
         return hidden * (x["recurrent_dropout"] if "recurrent_dropout" in x else self.operands["recurrent_dropout"][0])
 
-    def _in_place_of(self, old, new):
+    def _after_reading(self, old, new):
         """`new`; where `old` is not a number, that.
 
-        What only the product reads that a step begins with gives its place in memory away at once, to a product of other
-        rows, which then has to wait for this one. So it is read again at the end of the step.
+        What is read by nothing but the product that a step begins with gives its place in memory away at once, to the
+        product of other rows, which then has to wait for this one. So it is read again at the end of the step.
         """
         return ops.where(ops.equal(old, old), new, old) if self.has_siblings else new
 
@@ -120,8 +120,8 @@ class RecurrenceStep:
 
         Args:
             carry: what `through_product` takes, and the cotangents of the weights of the gates so far.
-            x: dictionary with `previous`, the state before the step, `d_outputs`, and what there is of `projected`,
-                `recurrent`, `mask`, `recurrent_dropout` and `zoneout`.
+            x: dictionary with `previous`, the state before the step, `d_outputs`, `projected` (`x·W`, or what `forward`
+                kept of that name), and what there is of `recurrent`, `mask`, `recurrent_dropout` and `zoneout`.
             transposed: as in `product_back`.
 
         Returns:
@@ -149,7 +149,7 @@ class RecurrenceStep:
                 d_kept, first = at_once((d_kept, direct[0]))
                 direct = (first, *direct[1:])
             d_recurrent = ops.cast(d_kept.get("recurrent", d_kept["projected"]), self.precision)
-            found["recurrent"] = self._in_place_of(d_state["recurrent"], d_recurrent)
+            found["recurrent"] = self._after_reading(d_state["recurrent"], d_recurrent)
             if "recurrent_dropout" in self.operands:
                 found["recurrent_dropout"] = self.dropped(ops.ones_like(direct[0]), x)
         if past is not None:
@@ -179,7 +179,9 @@ class RecurrenceStep:
         rows = ops.reshape(ops.cast(inputs, self.precision), (-1, like.shape[0]))
         d_rows = ops.reshape(ops.cast(d_outputs, self.precision), (-1, like.shape[1]))
         d_kernel = ops.cast(ops.matmul(ops.transpose(rows), d_rows), like.dtype)
-        return d_kernel, ops.cast(ops.sum(d_outputs, axis=(0, 1)), like.dtype) if bias in self.weights else None
+        if bias not in self.weights:
+            return d_kernel, None
+        return d_kernel, ops.cast(ops.sum(d_outputs, axis=(0, 1)), self.weights[bias].dtype)
 
     def kept_like(self):
         """Shapes and dtypes of what is kept of a step: `projected`, `recurrent` if it is not in their sum, and `state`."""

@@ -39,7 +39,7 @@ def scan(body, carry, xs, length, outputs_like, reverse=False, ahead=None):
         length: number of steps, int or scalar tensor.
         outputs_like: nest of `keras.KerasTensor`, the shapes and dtypes of `y`.
         reverse: go from the last step to the first; the outputs stay in the order of `xs`.
-        ahead: nest of more tensors `[length, ...]`, or None. Given, `body` is `(carry, x, y of ahead)`, and its step is read
+        ahead: nest of more tensors `[length, ...]`, or None. Given, `body` is `(carry, x, one step of ahead)`, which is read
             a step before it is needed, if `length` is an int and there is no accelerator: the body then has an array of its
             own where it would read out of the sequence, which is a copy more, but lets XLA vectorize a kernel that reads
             several parts of it.
