@@ -32,12 +32,12 @@ class MinLSTMCell(MinGRUCell):
     def linear(self, projected):
         # f / (f + i) = (1 + exp(-i)) / ((1 + exp(-f)) + (1 + exp(-i))) holds where both gates are far below what a float
         # sigmoid can tell from 0. All terms are shortened by the largest, so that none overflows, nor its gradient.
-        gates = projected[..., : 2 * self.units]
-        least = ops.minimum(ops.minimum(gates[..., : self.units], gates[..., self.units :]), 0.0)
-        least = ops.stop_gradient(ops.concatenate([least, least], axis=-1))
-        inverse_keep, inverse_write = ops.split(ops.exp(least) + ops.exp(least - gates), 2, axis=-1)
-        scale = 1 / (inverse_keep + inverse_write)
-        return (inverse_write * scale,), (inverse_keep * scale * projected[..., 2 * self.units :],)
+        of_keep, of_write = projected[..., : self.units], projected[..., self.units : 2 * self.units]
+        least = ops.stop_gradient(ops.minimum(ops.minimum(of_keep, of_write), 0.0))
+        inverse_keep = ops.exp(least) + ops.exp(least - of_keep)
+        inverse_write = ops.exp(least) + ops.exp(least - of_write)
+        keep = inverse_write / (inverse_keep + inverse_write)
+        return (keep,), ((1 - keep) * projected[..., 2 * self.units :],)
 
 
 @keras.saving.register_keras_serializable(package="unroll")
