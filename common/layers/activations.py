@@ -9,7 +9,9 @@ def split_gates(total, activations):
     """Applies an activation to each gate: float `[..., gates·units]` to a list of float `[..., units]`.
 
     Sigmoid and tanh are the same function up to scale and shift, so all gates go through one tanh over contiguous memory.
-    Activating slices one by one is compiled to scalar code by XLA on CPU, measured four times as slow.
+    In the step of a loop, activating slices one by one is compiled to scalar code by XLA on CPU, measured four times as slow.
+    Over a whole sequence it is not, and there the gradient of slices spares the pass that puts the gates together again:
+    QRNN and RGLRU were 1.2 times as fast without this function over 4,096 steps.
 
     Args:
         total: float `[..., gates·units]`.

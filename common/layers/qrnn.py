@@ -66,7 +66,7 @@ class QRNNCell(LinearCell):
         return projected if self.bias is None else projected + ops.cast(self.bias, projected.dtype)
 
     def linear(self, projected):
-        # Gate by gate: beside a loop, not in it, that spares the gradient a pass that puts the gates together again.
+        # Gate by gate, since this is not the step of a loop: see `split_gates`.
         candidate, keep = projected[..., : self.units], ops.sigmoid(projected[..., self.units : 2 * self.units])
         return (keep,), ((1 - keep) * ops.tanh(candidate),)
 

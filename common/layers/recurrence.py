@@ -97,7 +97,7 @@ class _Passes:
         reads_ahead = one_state and width > likes[0]["state"][0].shape[-1]
 
         def run_step(states, xs, ahead=({},) * self.parts):
-            return _transposed(
+            return _unzipped(
                 step.forward(state, {**x, **read}) for step, state, x, read in zip(steps, states, xs, ahead)
             )
 
@@ -128,7 +128,7 @@ class _Passes:
         likes = tuple(_without(step.kept_like(), "state") for step in steps)
 
         def step_back(carries, xs):
-            return _transposed(step.backward(carry, x, transposed) for step, carry, x in zip(steps, carries, xs))
+            return _unzipped(step.backward(carry, x, transposed) for step, carry, x in zip(steps, carries, xs))
 
         def chunk_back(carry, chunks):
             carries, d_weights = carry
@@ -163,7 +163,7 @@ class _Passes:
             self.of_chunk(like_sequences),
             not self.reverse,
         )
-        d_states, d_gate_weights = _transposed(carries)
+        d_states, d_gate_weights = _unzipped(carries)
         d_initial = zip(*(step.through_product(d_state, transposed) for step, d_state in zip(steps, d_states)))
         d_weights["gate_weights"] = keras.tree.map_structure(lambda *of_parts: sum(of_parts), *d_gate_weights)
         return {
@@ -201,6 +201,6 @@ def _without(dictionary, *names):
     return {name: value for name, value in dictionary.items() if name not in names}
 
 
-def _transposed(pairs):
+def _unzipped(pairs):
     """Pairs to a pair of tuples."""
     return tuple(zip(*pairs))

@@ -125,7 +125,7 @@ class RecurrenceStep:
             transposed: as in `product_back`.
 
         Returns:
-            The new carry, and the cotangents of `projected` and `recurrent`.
+            The new carry, and the cotangents of `projected` and `recurrent`, `[batch, gates·units]` each.
         """
         d_state, d_gate_weights = carry
         first, *others = self.through_product(d_state, transposed)

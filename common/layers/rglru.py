@@ -69,7 +69,7 @@ class RGLRUCell(LinearCell):
 
     def linear(self, projected):
         gates = self.gate_products(projected) + ops.cast(self.gate_bias, projected.dtype)
-        # Gate by gate: beside a loop, not in it, that spares the gradient a pass that puts the gates together again.
+        # Gate by gate, since this is not the step of a loop: see `split_gates`.
         open_recurrence, open_input = ops.sigmoid(gates[..., : self.units]), ops.sigmoid(gates[..., self.units :])
         log_keep = -SHARPNESS * ops.softplus(ops.cast(self.decay, projected.dtype)) * open_recurrence
         # expm1 keeps the digits where little is forgotten; the bound keeps the gradient of the root finite there.
